@@ -1,0 +1,36 @@
+"""What every test gets: a suite that refuses leftovers, and the way to the shared models."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_task_left_running() -> AsyncIterator[None]:
+    """A task that outlives its test fails it."""
+    before = asyncio.all_tasks()
+    yield
+    left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task() and not task.done()]
+    assert not left, f"still running: {[task.get_name() for task in left]}"
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder with the real YOLOX, Darknet and YuNet files; skips when there is none."""
+    folder = os.environ.get("TAGALONG_MODELS")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("TAGALONG_MODELS does not point to a folder with the real models")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_media(shared_models: Path) -> Path:
+    """The folder with sample pictures and the pedestrian video, beside the models."""
+    folder = shared_models.parent / "media"
+    if not folder.is_dir():
+        pytest.skip(f"no sample pictures in {folder}")
+    return folder
