@@ -1,0 +1,49 @@
+"""`blazeface`: faces by MediaPipe's networks in LiteRT."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from edge_server.engines import ssd
+from edge_server.engines.base import BGR, Picture
+from edge_server.engines.imaging import best_first, check, detection
+from edge_server.engines.litert import LiteRtNetwork
+from edge_server.models.store import ModelStore
+from protos.messages import Box, Detection
+
+IOU = 0.3
+
+
+class BlazeFaceEngine:
+    """`range`: "full" (192x192, one anchor a cell of 4 px) or "short" (128x128, faces near the camera)."""
+
+    name = "blazeface"
+    task = "face"
+    labels: tuple[str, ...] = ("face",)
+    max_batch = 1
+
+    def __init__(
+        self,
+        models: ModelStore,
+        range: Literal["full", "short"] = "full",
+        min_score: float = 0.5,
+        threads: int = 1,
+    ) -> None:
+        full = range == "full"
+        self._network = LiteRtNetwork(models.path("blazeface" if full else "blazeface-short"), threads, -1.0, 1.0)
+        side = self._network.side_px
+        self._anchors = ssd.anchors(side, (4,), 1) if full else ssd.anchors(side, (8, 16, 16, 16), 2)
+        self._min_score = min_score
+
+    def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
+        return [self._faces(picture.bgr) for picture in pictures]
+
+    def close(self) -> None: ...
+
+    def _faces(self, bgr: BGR) -> list[Detection]:
+        height, width = check(bgr)
+        fit = self._network.run(bgr)
+        count = len(self._anchors)
+        rows, logits = self._network.output(1, count, 16)[0], self._network.output(1, count, 1)[0, :, 0]
+        shapes = ssd.decode(rows, logits, self._anchors, fit, self._min_score, IOU)
+        boxes = [(each.score, Box(each.x / width, each.y / height, each.w / width, each.h / height)) for each in shapes]
+        return best_first([detection("face", score, box, bgr) for score, box in boxes])

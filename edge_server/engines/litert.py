@@ -1,0 +1,54 @@
+"""One network in LiteRT: a picture in, its output tensors out."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from common.errors import ModelError
+from edge_server.engines.base import BGR
+from edge_server.engines.imaging import Fit, letterbox
+
+Floats = NDArray[np.float32]
+
+
+class LiteRtNetwork:
+    """A .tflite file with one square RGB input.
+
+    One object, one thread at a time: the interpreter has one set of tensors.
+    """
+
+    def __init__(self, file: Path, threads: int, low: float, high: float) -> None:
+        """`low` and `high`: what black and white become. Raises ModelError for a file that is no such network."""
+        try:
+            self._interpreter: Any = Interpreter(model_path=os.fspath(file), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{file} is not a network that LiteRT can run ({error}). Run: tagalong models pull"
+            ) from error
+        entry = self._interpreter.get_input_details()[0]
+        self._input = entry["index"]
+        self.side_px = int(entry["shape"][1])
+        self._outputs = {
+            tuple(int(n) for n in out["shape"]): out["index"] for out in self._interpreter.get_output_details()
+        }
+        self._gain, self._offset = (high - low) / 255, low
+        self._tensor = np.empty((1, self.side_px, self.side_px, 3), np.float32)
+
+    def run(self, bgr: BGR) -> Fit:
+        """Letterbox a picture and run the network; outputs are read with `output`."""
+        square, fit = letterbox(bgr, self.side_px)
+        np.multiply(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), self._gain, out=self._tensor[0], dtype=np.float32)
+        self._tensor += self._offset
+        self._interpreter.set_tensor(self._input, self._tensor)
+        self._interpreter.invoke()
+        return fit
+
+    def output(self, *shape: int) -> Floats:
+        """A copy of the output of this shape."""
+        return np.asarray(self._interpreter.get_tensor(self._outputs[shape]), np.float32)
