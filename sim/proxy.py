@@ -93,9 +93,9 @@ class ShapingProxy:
         self._worse = worse
         self._reshape()
 
-    def corrupt(self, probability: float) -> None:
+    def corrupt(self, share: float) -> None:
         """Flip one byte in this share of the pieces that pass (a piece is at most 64 kB); 0 ends it."""
-        self._line.corrupt = probability
+        self._line.corrupt = share
 
     def cut(self) -> None:
         """Like a radio out of range: data stops in both directions, new connections hang, nobody is told."""

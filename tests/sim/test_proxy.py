@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from sim.proxy import SOCKET_BUFFER_BYTES, ShapingProxy
+from sim.proxy import ShapingProxy
 from sim.proxy_pipe import READ_BYTES
 from sim.shaping import LinkShape
 
