@@ -134,6 +134,7 @@ class Track:
     last_seen_s: float
     hits: int
     confirmed: bool
+    azimuth_rad: float = 0.0  # direction of the box's centre in the odometry's frame; without odometry the bearing
 
 
 class Effect(StrEnum):
