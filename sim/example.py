@@ -1,4 +1,4 @@
-"""A made-up run through a corridor, for the tests of report, picture and views."""
+"""A made-up run through a corridor: to look at reports, pictures and views without a simulator, and to test them."""
 
 import math
 
