@@ -1,0 +1,244 @@
+"""The world of one run: the rover on its wheels, people on their ways, and the truth about both.
+
+Deterministic: the same scenario, seed and calls give the same bytes. `World` belongs to one thread; pictures may be
+drawn in another one from `snapshot()` by an `Eye`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from common.errors import ConfigError
+from protos.messages import RGB, Box, Detection
+from robot.values import BGR, CameraModel, DriveCommand, Limits, Odometry, Pose, wrap_rad
+from sim import people, view
+from sim.eye import Eye, Snapshot, Stand
+from sim.rover import Drive, Odometer
+from sim.scenario import Person, Scenario
+from sim.scene import PERSON_RADIUS_M, ROVER_HALF_M, TIMESTEP_S, mj, solid_model
+
+VISIBLE_SHARE = 0.3  # of the sampled points of a body that must be in view
+NEW_EPISODE_S = 0.5  # a touch this long after the last one with the same thing counts again
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTruth:
+    person_id: str
+    x_m: float
+    y_m: float
+    present: bool
+    visible_share: float  # 0..1 of the body's points that the camera sees
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is really so, in the world's own frame."""
+
+    time_s: float
+    rover: Pose
+    target_bearing_rad: float  # from the rover's heading, left positive; nan when there is no target now
+    target_distance_m: float  # over ground, from the camera (the rover's middle); nan when there is no target now
+    target_visible: bool
+    people: tuple[PersonTruth, ...]
+    collisions: int  # distinct touches of walls, furniture and people so far
+
+
+class World:
+    """Steps by `TIMESTEP_S` (5 ms)."""
+
+    def __init__(self, scenario: Scenario, seed: int | None = None, limits: Limits | None = None) -> None:
+        """Raises ConfigError for a scenario that is a video. `seed` None: the scenario's own."""
+        if scenario.world is None:
+            raise ConfigError(f"scenario {scenario.name} plays a video; it has no world to simulate.")
+        self.scenario = scenario
+        self.seed = scenario.seed if seed is None else seed
+        self.target_id = scenario.target.id if scenario.target else ""
+        camera = scenario.camera
+        self.camera = CameraModel(camera.width_px, camera.height_px, math.radians(camera.hfov_deg))
+        self.light_rgb: RGB = (120, 120, 120)  # shown on the rover; set by the lights' driver
+        self._walks = [
+            people.walk(person, scenario.length_s, _rng(self.seed, f"person {person.id}")) for person in scenario.people
+        ]
+        self._drive = Drive(limits or Limits())
+        self._odometer = Odometer(_rng(self.seed, "odometry"))
+        self._model: Any = solid_model(scenario)
+        self._data: Any = mj.MjData(self._model)
+        self._data.qpos[2] = math.radians(scenario.rover.heading_deg)
+        self._rover_body = self._model.body("rover").id
+        self._boards = [self._model.body(person.id).mocapid[0] for person in scenario.people]
+        self._steps = 0
+        self._goal_s = 0.0
+        self._touched: dict[str, float] = {}  # what, and when last
+        self._collisions = 0
+        self._eye: Eye | None = None
+        self._seen: tuple[int, tuple[PersonTruth, ...]] = (-1, ())
+        self._move_people()
+        mj.mj_forward(self._model, self._data)
+
+    @property
+    def time_s(self) -> float:
+        return self._steps * TIMESTEP_S
+
+    def step(self, dt_s: float) -> None:
+        """Let time pass. What is left over of a step of the physics is kept for the next call."""
+        self._goal_s += dt_s
+        while self.time_s + TIMESTEP_S <= self._goal_s + 1e-9:
+            self._step_once()
+
+    def drive(self, command: DriveCommand) -> DriveCommand:
+        """Set the wheels' speed; returns what is really set. They stop 0.25 s after the last call."""
+        return self._drive.command(self.time_s, command)
+
+    def odometry(self) -> Odometry:
+        return self._odometer.read(self.time_s)
+
+    def snapshot(self) -> Snapshot:
+        """What a picture of this moment needs; hand it to an `Eye` in any one thread."""
+        return Snapshot(
+            self.time_s, self.pose(), _four(self._odometer.wheels_rad), tuple(self._stands()), self.light_rgb
+        )
+
+    def render(self) -> BGR:
+        """What the camera sees now, BGR (480, 640, 3). Always from the same thread."""
+        return self.eye.render(self.snapshot())
+
+    def render_top(self) -> BGR:
+        """The place from above. Always from the thread of `render`."""
+        return self.eye.render_top(self.snapshot())
+
+    @property
+    def eye(self) -> Eye:
+        if self._eye is None:
+            self._eye = Eye(self.scenario)
+        return self._eye
+
+    def close(self) -> None:
+        if self._eye is not None:
+            self._eye.close()
+
+    def pose(self) -> Pose:
+        x, y, heading = self._data.qpos[:3]
+        return Pose(float(x), float(y), float(heading))
+
+    def truth(self) -> Truth:
+        bearing = distance = math.nan
+        visible = False
+        seen = self._look()
+        for person in seen:
+            if person.person_id == self.target_id and person.present:
+                pose = self.pose()
+                dx, dy = person.x_m - pose.x_m, person.y_m - pose.y_m
+                bearing, distance = wrap_rad(math.atan2(dy, dx) - pose.heading_rad), math.hypot(dx, dy)
+                visible = person.visible_share >= VISIBLE_SHARE
+        return Truth(self.time_s, self.pose(), bearing, distance, visible, seen, self._collisions)
+
+    def truth_detections(self) -> tuple[Detection, ...]:
+        """The persons a perfect detector would find, nearest first."""
+        pose, found = self.pose(), []
+        for person, truth in zip(self.scenario.people, self._look(), strict=True):
+            box = self._box(person, truth, pose)
+            if truth.visible_share >= VISIBLE_SHARE and box is not None:
+                distance = math.dist((pose.x_m, pose.y_m), (truth.x_m, truth.y_m))
+                found.append((distance, Detection("person", 1.0, box, view.clothes_rgb(person))))
+        return tuple(detection for _, detection in sorted(found, key=lambda each: each[0]))
+
+    def _step_once(self) -> None:
+        data = self._data
+        self._move_people()
+        data.qfrc_applied[:3] = self._drive.force(self.time_s, float(data.qpos[2]), data.qvel)
+        mj.mj_step(self._model, data)
+        self._steps += 1
+        heading = float(data.qpos[2])
+        cos, sin = math.cos(heading), math.sin(heading)
+        vx, vy, turn = (float(v) for v in data.qvel[:3])
+        self._odometer.update(cos * vx + sin * vy, -sin * vx + cos * vy, turn)
+        self._count_touches()
+
+    def _move_people(self) -> None:
+        for board, stand in zip(self._boards, self._stands(), strict=True):
+            self._data.mocap_pos[board] = (stand.x_m, stand.y_m, 0.0 if stand.present else -50.0)
+            half = stand.turn_rad / 2
+            self._data.mocap_quat[board] = (math.cos(half), 0.0, 0.0, math.sin(half))
+
+    def _stands(self) -> list[Stand]:
+        """Boards turn to the rover, as a person does who is being followed by one."""
+        now_s, (rover_x, rover_y) = self.time_s, self._data.qpos[:2]
+        stands = []
+        for walk in self._walks:
+            x, y = walk.at(now_s)
+            turn = math.atan2(float(rover_y) - y, float(rover_x) - x)
+            stands.append(Stand(walk.person_id, x, y, turn, walk.present(now_s)))
+        return stands
+
+    def _count_touches(self) -> None:
+        touching = []
+        for number in range(self._data.ncon):
+            contact = self._data.contact[number]
+            if contact.dist < 0:
+                one, other = self._model.geom(contact.geom1).name, self._model.geom(contact.geom2).name
+                touching.append(other if one == "hull" else one)
+        pose = self.pose()
+        for walk in self._walks:
+            if walk.present(self.time_s) and _hull_distance_m(pose, walk.at(self.time_s)) < PERSON_RADIUS_M:
+                touching.append(walk.person_id)
+        for thing in touching:
+            if self.time_s - self._touched.get(thing, -math.inf) > NEW_EPISODE_S:
+                self._collisions += 1
+            self._touched[thing] = self.time_s
+
+    def _look(self) -> tuple[PersonTruth, ...]:
+        """How much of each person the camera sees now; worked out once a step."""
+        if self._seen[0] != self._steps:
+            mj.mj_kinematics(self._model, self._data)  # mj_step leaves the bodies where they were before it
+            self._move_people()
+            mj.mj_kinematics(self._model, self._data)
+            pose = self.pose()
+            found = tuple(
+                PersonTruth(stand.person_id, stand.x_m, stand.y_m, stand.present, self._share(person, stand, pose))
+                for person, stand in zip(self.scenario.people, self._stands(), strict=True)
+            )
+            self._seen = (self._steps, found)
+        return self._seen[1]
+
+    def _share(self, person: Person, stand: Stand, pose: Pose) -> float:
+        if not stand.present:
+            return 0.0
+        eye = np.array([pose.x_m, pose.y_m, self.scenario.camera.height_m])
+        own = self._model.geom(f"person-{person.id}").id
+        points = view.body_points(person, stand)
+        hit = np.zeros(1, np.int32)
+        count = 0
+        for point in points:
+            if not view.in_frame(view.project(self.camera, pose, eye[2], point)):
+                continue
+            ray = point - eye
+            share = mj.mj_ray(self._model, self._data, eye, ray, None, 1, self._rover_body, hit)
+            # mj_ray answers in lengths of the ray: 1 is the point itself; boards of others stand in between or not
+            if hit[0] in (-1, own) or share >= 0.99:
+                count += 1
+        return count / len(points)
+
+    def _box(self, person: Person, truth: PersonTruth, pose: Pose) -> Box | None:
+        turn = math.atan2(pose.y_m - truth.y_m, pose.x_m - truth.x_m)
+        stand = Stand(truth.person_id, truth.x_m, truth.y_m, turn, truth.present)
+        return view.box(self.camera, pose, self.scenario.camera.height_m, person, stand)
+
+
+def _hull_distance_m(pose: Pose, point: tuple[float, float]) -> float:
+    """From a point on the floor to the rover's rectangle; 0 inside."""
+    dx, dy = point[0] - pose.x_m, point[1] - pose.y_m
+    cos, sin = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
+    ahead, aside = abs(cos * dx + sin * dy) - ROVER_HALF_M[0], abs(-sin * dx + cos * dy) - ROVER_HALF_M[1]
+    return math.hypot(max(ahead, 0.0), max(aside, 0.0))
+
+
+def _rng(seed: int, purpose: str) -> np.random.Generator:
+    """A stream of its own for each purpose: adding one does not change the others."""
+    return np.random.default_rng([seed, *purpose.encode()])
+
+
+def _four(angles: list[float]) -> tuple[float, float, float, float]:
+    a, b, c, d = angles
+    return a, b, c, d
