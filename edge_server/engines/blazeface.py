@@ -5,7 +5,7 @@ from typing import Literal
 
 from edge_server.engines import ssd
 from edge_server.engines.base import BGR, Picture
-from edge_server.engines.imaging import best_first, check, detection
+from edge_server.engines.imaging import best_first, check, detection, letterbox
 from edge_server.engines.litert import LiteRtNetwork
 from edge_server.models.store import ModelStore
 from protos.messages import Box, Detection
@@ -14,7 +14,7 @@ IOU = 0.3
 
 
 class BlazeFaceEngine:
-    """`range`: "full" (192x192, one anchor a cell of 4 px) or "short" (128x128, faces near the camera)."""
+    """`range`: "full" (192x192, one anchor for every 4 px) or "short" (128x128, faces near the camera)."""
 
     name = "blazeface"
     task = "face"
@@ -22,11 +22,7 @@ class BlazeFaceEngine:
     max_batch = 1
 
     def __init__(
-        self,
-        models: ModelStore,
-        range: Literal["full", "short"] = "full",
-        min_score: float = 0.5,
-        threads: int = 1,
+        self, models: ModelStore, range: Literal["full", "short"] = "full", min_score: float = 0.5, threads: int = 1
     ) -> None:
         full = range == "full"
         self._network = LiteRtNetwork(models.path("blazeface" if full else "blazeface-short"), threads, -1.0, 1.0)
@@ -41,7 +37,8 @@ class BlazeFaceEngine:
 
     def _faces(self, bgr: BGR) -> list[Detection]:
         height, width = check(bgr)
-        fit = self._network.run(bgr)
+        square, fit = letterbox(bgr, self._network.side_px)
+        self._network.run(square)
         count = len(self._anchors)
         rows, logits = self._network.output(1, count, 16)[0], self._network.output(1, count, 1)[0, :, 0]
         shapes = ssd.decode(rows, logits, self._anchors, fit, self._min_score, IOU)

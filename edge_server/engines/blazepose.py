@@ -1,29 +1,77 @@
-"""`blazepose`: persons by MediaPipe's pose detector in LiteRT."""
+"""`blazepose`: persons by MediaPipe's pose detector, measured by its landmark network, in LiteRT.
 
+The box is the upper body, head top to hips, upright, with a fixed shape: what a robot that keeps its distance needs is
+a height that goes as 1 / distance and stays inside the frame when near. The detector's own box is of no use for that
+(always 0.2 of the frame's longer side); its circle and points follow the distance, coarsely; the landmarks do well.
+
+**Height of the box: 0.52 of the person's height; 0.85 m for the simulator's people (1.63 m), 0.9 m for 1.75 m.**
+So distance = 0.85 / (2 * tan(vertical field of view / 2) * box height).
+
+Measured on pictures of the simulator's standee (640x480, field of view 75 deg, JPEG 80, camera 1 m high and level,
+bearing within 20 deg, turned within 25 deg, four colours of clothes), as box height * distance:
+    with landmarks   0.846 m, spread 3.1 % over 1 to 5 m, bias below 1 %; frame to frame 1.1 % at 1.5 m
+    detector alone   0.85 m, spread 12 % over 1 to 5 m, bias -6 % at 1.5 m to +11 % at 4 m; frame to frame 2.9 %
+In a photograph of somebody seen from behind it is 0.52 of the height as well. Nearer than 1.1 m the top of the box
+leaves the frame; its width still tells the distance. A person at 0.8 m is found.
+Detector 5.3 ms, landmarks 7.3 ms on two threads, 10.7 and 14.0 ms on one.
+"""
+
+import logging
 from collections.abc import Sequence
 
+import numpy as np
+
+from common.errors import ModelError
 from edge_server.engines import ssd
 from edge_server.engines.base import BGR, Picture
-from edge_server.engines.imaging import best_first, check, detection
+from edge_server.engines.imaging import best_first, check, detection, letterbox
 from edge_server.engines.litert import LiteRtNetwork
+from edge_server.engines.pose_landmarks import PoseLandmarks
 from edge_server.models.store import ModelStore
 from protos.messages import Box, Detection
 
+log = logging.getLogger(__name__)
+
 IOU = 0.3
+STATURE_SHARE = 0.52  # of a person's height that the box covers; `object_height_m` of a robot is this times the height
+ASPECT = 0.6  # width of the box: 0.51 m for the box of 0.85 m, about the shoulders
+# Heights of the box over what is measured, so that both ways give the same box (medians of the run above).
+HEIGHT_BY_LANDMARKS = 1.25  # times face centre to hip centre, 0.68 m
+HEIGHT_BY_DETECTOR = 1.36  # times shoulder centre to point 3, 0.627 m; steadier than circle (12 %) and trunk (12 %)
+# Where the shoulders are in the box, from its top.
+SHOULDERS_BY_LANDMARKS, SHOULDERS_BY_DETECTOR = 0.47, 0.44
+CROP_SIZE, CROP_BELOW = 3.3, 0.75
+# The landmarks' crop, as multiples of shoulder centre to point 3: its side, and how far its middle lies below the
+# shoulders. Tried 2.0 to 3.3 and MediaPipe's rotated one (3.4 % spread): this gave the least, and needs no turning.
+AGREE = (0.5, 2.0)  # landmarks whose box is further than this from the detector's are a mistake
+CLOSER_SHARE = 0.75
+# The second look takes the middle: a square of this share of the picture's shorter side, 360 px of 640x480. It finds
+# the standee up to 6 m instead of 5 m. A robot that searches turns, and the middle sweeps past everything.
 
 
 class BlazePoseEngine:
-    """One box a person: the detector's own, head to chest."""
+    """`landmarks`: how many persons a picture, largest first, are measured exactly; 0: the detector alone.
+
+    `closer`: when nobody is found, look again at the middle, enlarged (doubles the time of empty pictures).
+    """
 
     name = "blazepose"
     task = "person"
     labels: tuple[str, ...] = ("person",)
     max_batch = 1
 
-    def __init__(self, models: ModelStore, min_score: float = 0.5, threads: int = 1) -> None:
+    def __init__(
+        self, models: ModelStore, landmarks: int = 2, closer: bool = True, min_score: float = 0.4, threads: int = 2
+    ) -> None:
         self._network = LiteRtNetwork(models.path("blazepose"), threads, -1.0, 1.0)
         self._anchors = ssd.anchors(self._network.side_px, (8, 16, 32, 32, 32), 2)
-        self._min_score = min_score
+        self._min_score, self._closer, self._measured = min_score, closer, landmarks
+        self._landmarks: PoseLandmarks | None = None
+        if landmarks > 0:
+            try:
+                self._landmarks = PoseLandmarks(models.path("blazepose-landmarks"), threads)
+            except ModelError as error:
+                log.warning("persons are measured coarsely (10 %% instead of 3 %%): %s", error)
 
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         return [self._persons(picture.bgr) for picture in pictures]
@@ -31,10 +79,63 @@ class BlazePoseEngine:
     def close(self) -> None: ...
 
     def _persons(self, bgr: BGR) -> list[Detection]:
-        height, width = check(bgr)
-        fit = self._network.run(bgr)
+        check(bgr)
+        shapes = self._look(bgr)
+        if not shapes and self._closer:
+            shapes = self._look_closer(bgr)
+        shapes.sort(key=_reach_px, reverse=True)
+        found = []
+        for rank, shape in enumerate(shapes):
+            box = self._measure(bgr, shape) if rank < self._measured else _coarse(shape)
+            found.append(detection("person", shape.score, _normalised(box, bgr), bgr))
+        return best_first(found)
+
+    def _look(self, bgr: BGR) -> list[ssd.Shape]:
+        square, fit = letterbox(bgr, self._network.side_px)
+        self._network.run(square)
         count = len(self._anchors)
         rows, logits = self._network.output(1, count, 12)[0], self._network.output(1, count, 1)[0, :, 0]
-        shapes = ssd.decode(rows, logits, self._anchors, fit, self._min_score, IOU)
-        boxes = [(each.score, Box(each.x / width, each.y / height, each.w / width, each.h / height)) for each in shapes]
-        return best_first([detection("person", score, box, bgr) for score, box in boxes])
+        found = ssd.decode(rows, logits, self._anchors, fit, self._min_score, IOU)
+        return [shape for shape in found if _reach_px(shape) > 1]
+
+    def _look_closer(self, bgr: BGR) -> list[ssd.Shape]:
+        height, width = check(bgr)
+        side = round(min(height, width) * CLOSER_SHARE)
+        if side < 2:
+            return []
+        left, top = (width - side) // 2, (height - side) // 2
+        return [shape.moved(left, top) for shape in self._look(bgr[top : top + side, left : left + side])]
+
+    def _measure(self, bgr: BGR, shape: ssd.Shape) -> Box:
+        coarse = _coarse(shape)
+        if self._landmarks is None:
+            return coarse
+        x, y = shape.points[2]
+        reach = _reach_px(shape)
+        joints = self._landmarks.joints(bgr, (x, y + CROP_BELOW * reach), CROP_SIZE * reach)
+        if joints is None:
+            return coarse
+        height = HEIGHT_BY_LANDMARKS * joints.face_to_hips_px
+        if not AGREE[0] < height / coarse.h < AGREE[1]:
+            return coarse
+        return _upright(*joints.shoulders, height, SHOULDERS_BY_LANDMARKS)
+
+
+def _reach_px(shape: ssd.Shape) -> float:
+    """Shoulder centre to the detector's point 3, which gives the size of the upper body."""
+    (x2, y2), (x3, y3) = shape.points[2:4]
+    return float(np.hypot(x3 - x2, y3 - y2))
+
+
+def _coarse(shape: ssd.Shape) -> Box:
+    return _upright(*shape.points[2], HEIGHT_BY_DETECTOR * _reach_px(shape), SHOULDERS_BY_DETECTOR)
+
+
+def _upright(x: float, y: float, height: float, shoulders: float) -> Box:
+    """In pixels; x, y: middle of the shoulders, at that share of the height."""
+    return Box(x - ASPECT * height / 2, y - shoulders * height, ASPECT * height, height)
+
+
+def _normalised(box: Box, bgr: BGR) -> Box:
+    height, width = bgr.shape[:2]
+    return Box(box.x / width, box.y / height, box.w / width, box.h / height)

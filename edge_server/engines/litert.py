@@ -1,8 +1,7 @@
-"""One network in LiteRT: a picture in, its output tensors out."""
+"""One network in LiteRT: a square picture in, its output tensors out."""
 
 import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,21 +10,17 @@ from numpy.typing import NDArray
 
 from common.errors import ModelError
 from edge_server.engines.base import BGR
-from edge_server.engines.imaging import Fit, letterbox
 
 Floats = NDArray[np.float32]
 
 
 class LiteRtNetwork:
-    """A .tflite file with one square RGB input.
-
-    One object, one thread at a time: the interpreter has one set of tensors.
-    """
+    """A .tflite file with one square RGB input. One thread at a time: the interpreter has one set of tensors."""
 
     def __init__(self, file: Path, threads: int, low: float, high: float) -> None:
-        """`low` and `high`: what black and white become. Raises ModelError for a file that is no such network."""
+        """`low`, `high`: what black and white become. Raises ModelError for a file that is no such network."""
         try:
-            self._interpreter: Any = Interpreter(model_path=os.fspath(file), num_threads=threads)
+            self._interpreter = Interpreter(model_path=os.fspath(file), num_threads=threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
@@ -37,17 +32,15 @@ class LiteRtNetwork:
         self._outputs = {
             tuple(int(n) for n in out["shape"]): out["index"] for out in self._interpreter.get_output_details()
         }
-        self._gain, self._offset = (high - low) / 255, low
+        self._gain, self._low = (high - low) / 255, low
         self._tensor = np.empty((1, self.side_px, self.side_px, 3), np.float32)
 
-    def run(self, bgr: BGR) -> Fit:
-        """Letterbox a picture and run the network; outputs are read with `output`."""
-        square, fit = letterbox(bgr, self.side_px)
+    def run(self, square: BGR) -> None:
+        """Run on a picture of `side_px` x `side_px`; read the answer with `output`."""
         np.multiply(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), self._gain, out=self._tensor[0], dtype=np.float32)
-        self._tensor += self._offset
+        self._tensor += self._low
         self._interpreter.set_tensor(self._input, self._tensor)
         self._interpreter.invoke()
-        return fit
 
     def output(self, *shape: int) -> Floats:
         """A copy of the output of this shape."""

@@ -28,6 +28,11 @@ class Shape:
     h: float
     points: tuple[tuple[float, float], ...]
 
+    def moved(self, right: float, down: float) -> "Shape":
+        """The same in a picture that this one was cut out of."""
+        points = tuple((x + right, y + down) for x, y in self.points)
+        return Shape(self.score, self.x + right, self.y + down, self.w, self.h, points)
+
 
 def anchors(side_px: int, strides: Iterable[int], per_layer: int) -> Floats:
     """Anchor centres, input pixels, (n, 2). Layers with the same stride share cells, so their anchors lie together."""

@@ -84,7 +84,7 @@ class ModelStore:
             )
         places = " or ".join(str(folder) for folder in self.search)
         raise ModelError(
-            f"the model {model.name} ({model.file}) is not in {places}. {how_to_get(model, self.search).capitalize()}"
+            f"the model {model.name} ({model.file}) is not in {places}. To get it, {how_to_get(model, self.search)}"
         )
 
     def _hash(self, path: Path) -> str:
