@@ -5,13 +5,13 @@ import math
 from handover.values import Counts, Moved, Reason
 from protos.messages import Outcome
 from sim.faults import Struck
-from sim.plan import Plan, Site
+from sim.floorplan import FloorPlan, Site
 from sim.report import Recorder
 from sim.trace import Tick
 
 COLOURS = {"edge-1": "#2e86de", "edge-2": "#10ac54", "edge-3": "#b53fd0"}
 
-PLAN = Plan(
+FLOOR_PLAN = FloorPlan(
     walls=(
         ((12.9, 1.1), (-1.2, 1.1), (-1.2, -1.1)),
         ((-1.2, -1.1), (15.1, -1.1)),
