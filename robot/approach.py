@@ -15,6 +15,8 @@ from pydantic import Field
 from common.settings import Strict
 from robot.values import Pose, wrap_rad
 
+STEADY_S = 0.2  # between two answers, late ones too, nobody is out of sight
+
 Vector = tuple[float, float, float, float]
 
 
@@ -102,8 +104,10 @@ class GroundFilter:
             return None
         x, y, vx, vy = self._state
         memory_s = self._config.velocity_memory_s
-        fade = math.exp(-max(0.0, now_s - self._time_s) / memory_s)
-        way_s = memory_s * (1 - fade)
+        ahead_s = max(0.0, now_s - self._time_s)
+        steady_s = min(ahead_s, STEADY_S)
+        fade = math.exp((steady_s - ahead_s) / memory_s)
+        way_s = steady_s + memory_s * (1 - fade)
         return Estimate(now_s, x + vx * way_s, y + vy * way_s, vx * fade, vy * fade, self._time_s)
 
     def _start(self, time_s: float, pose: Pose, bearing_rad: float, distance_m: float) -> bool:

@@ -20,15 +20,13 @@ class ServoConfig(Strict):
     """Speed in m/s for 1 m too far."""
     feed_forward: float = Field(default=1.0, ge=0, le=1.2)
     """Share of the target's own velocity that is driven along with: 0 follows with a lag, 1 without."""
-    lead_s: float = Field(default=0.06, ge=0, le=0.5)
-    """Where the target will be after this time is aimed at: what the wheels need to answer."""
     forward_max_mps: float = Field(default=1.2, gt=0, le=5)
     """Top speed forward."""
     reverse_max_mps: float = Field(default=0.25, ge=0, le=2)
     """Top speed backward: nothing looks that way."""
     turn_max_radps: float = Field(default=2.0, gt=0, le=10)
     """Top turn rate."""
-    accel_mps2: float = Field(default=1.6, gt=0)
+    accel_mps2: float = Field(default=2.0, gt=0)
     """Speeding up."""
     brake_mps2: float = Field(default=2.5, gt=0)
     """Slowing down."""

@@ -54,13 +54,14 @@ AWAKE = (*SERVED, State.OFFLINE)
 
 TRANSITIONS: tuple[Transition, ...] = (
     {"trigger": Event.AWAKE, "source": State.WAKEUP, "dest": State.SEARCH},
-    {"trigger": Event.TARGET, "source": (State.SEARCH, State.IDLE, State.OFFLINE), "dest": State.FOLLOW},
+    {"trigger": Event.TARGET, "source": (State.SEARCH, State.IDLE), "dest": State.FOLLOW},
     {"trigger": Event.LOST, "source": State.FOLLOW, "dest": State.SEARCH},
     {"trigger": Event.TIRED, "source": State.SEARCH, "dest": State.IDLE},
     {"trigger": Event.HIT, "source": (State.SEARCH, State.FOLLOW, State.IDLE, State.EXPLORE), "dest": State.HIT},
     {"trigger": Event.ESCAPED, "source": State.HIT, "dest": State.IDLE},
     {"trigger": Event.SILENT, "source": SERVED, "dest": State.OFFLINE},
     # After an outage the robot takes up what it was told to do, and no more.
+    {"trigger": Event.TARGET, "source": State.OFFLINE, "dest": State.FOLLOW, "conditions": "may_follow"},
     {"trigger": Event.ANSWERED, "source": State.OFFLINE, "dest": State.IDLE, "conditions": "was_resting"},
     {"trigger": Event.ANSWERED, "source": State.OFFLINE, "dest": State.EXPLORE, "conditions": "was_exploring"},
     {"trigger": Event.ANSWERED, "source": State.OFFLINE, "dest": State.SEARCH},
@@ -69,6 +70,12 @@ TRANSITIONS: tuple[Transition, ...] = (
     {"trigger": Event.KEY_EXPLORE, "source": (State.WAKEUP, *AWAKE), "dest": State.EXPLORE},
     {"trigger": Event.ESTOP, "source": (State.WAKEUP, *AWAKE), "dest": State.ESTOP},
     {"trigger": Event.RELEASE, "source": State.ESTOP, "dest": State.WAKEUP},
+)
+
+LISTED = frozenset(
+    (row["trigger"], source)
+    for row in TRANSITIONS
+    for source in ((row["source"],) if isinstance(row["source"], State) else row["source"])
 )
 
 NO_SERVER_RGB: RGB = (40, 40, 40)  # dim grey
@@ -115,7 +122,6 @@ class StateMachine:
             initial=State.WAKEUP,
             transitions=list(TRANSITIONS),
             auto_transitions=False,
-            ignore_invalid_triggers=True,
         )
 
     @property
@@ -125,6 +131,8 @@ class StateMachine:
     def handle(self, now_s: float, event: Event) -> bool:
         """The one way in. True when the state changed; an event that the table does not list changes nothing."""
         before = self.state
+        if (event, before) not in LISTED:  # cheap, for the ticks on which nothing happens
+            return False
         self._model.trigger(event)
         if self.state is before:
             return False
@@ -147,6 +155,9 @@ class _Model:
 
     def was_resting(self) -> bool:
         return self._owner.before is State.IDLE
+
+    def may_follow(self) -> bool:
+        return not self.was_exploring()
 
     def was_exploring(self) -> bool:
         return self._owner.before is State.EXPLORE

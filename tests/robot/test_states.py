@@ -64,6 +64,12 @@ def test_after_an_outage_it_takes_up_what_it_was_told_to_do(before: State, after
     assert machine.state is after
 
 
+def test_an_outage_does_not_turn_exploring_into_following() -> None:
+    machine = machine_in(S.EXPLORE)
+    machine.handle(5.0, Event.SILENT)
+    assert not machine.handle(6.0, Event.TARGET)
+
+
 def test_only_a_release_leaves_the_emergency_stop() -> None:
     assert {row["trigger"] for row in TRANSITIONS if row["source"] is State.ESTOP} == {Event.RELEASE}
 
