@@ -1,10 +1,10 @@
-"""How good the radio is along the way: level, rate, delay and loss to each access point, a pure function of place and time.
+"""How good the radio is along the way: level, rate, delay and loss of each link, a pure function of place and time.
 
-Level: log-distance path loss, `L = 40 dB + 30 log10(d / 1 m)` plus what crossed walls take. 40 dB is free space at 1 m
-between 2.4 and 5 GHz; the exponent 3 is ITU-R P.1238's for offices (N = 28 to 31 there), and lies between 3GPP TR 38.901's
-1.73 (in sight) and 3.83 (hidden) for indoor hot spots. Slow fading has the 3 dB deviation of TR 38.901's InH in sight.
-Rate: the receiver sensitivities of IEEE 802.11n (20 MHz, one stream, table 19-23 of the 2020 edition), 65 % of which is
-left after headers and acknowledgements; below them the old 1 to 5 Mbit/s rates, until nothing gets through at -91 dBm.
+Level: log-distance path loss, `L = 40 dB + 30 log10(d / 1 m)`, plus what crossed walls take. 40 dB is free space at 1 m
+for 2.4 GHz; an exponent of 3 is ITU-R P.1238's for offices (its coefficient N is 28 to 31) and lies between the two of
+3GPP TR 38.901's indoor hot spot (1.73 in sight, 3.83 hidden).
+Rate: the receiver sensitivities of IEEE 802.11n for 20 MHz and one stream, 65 % of which is left after headers and
+acknowledgements; below them the old 1 to 3 Mbit/s rates, until nothing gets through at -91 dBm.
 """
 
 import math
@@ -19,7 +19,7 @@ from sim.scene import Panel, panels
 REFERENCE_DB = 40.0
 EXPONENT = 3.0
 SHADOW_DB = 2.0  # deviation; under TR 38.901's 3 dB, as the scenario's walls are counted one by one
-SHADOW_M = 4.0  # places this far apart fade differently (TR 38.901 InH: 6 m in sight, 10 m at most)
+SHADOW_M = 4.0  # shortest of its waves, the longest is 13 m; TR 38.901 has 6 m hidden and 10 m in sight
 FAST_DB = 0.8  # what is left of fast fading after the averaging of many subcarriers and retries
 EFFICIENCY = 0.65
 RATES = (  # dBm, Mbit/s on air; interpolated in between

@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from common.errors import ConfigError
 from common.settings import Strict, check, read_yaml
+from sim.faults import ACTIVE, LAST, Fault
 from sim.place import XY, Colour, Place
 from sim.place import rgb as rgb  # a scenario's colours, as other modules want them
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=63)]
-ACTIVE = "active"  # in place of a server's id: the one that is serving when the fault strikes
 
 
 class Start(Strict):
@@ -65,68 +65,6 @@ class ServerSpec(Strict):
     capacity: int = Field(default=8, ge=1, le=1000)
     engines: dict[str, str] = Field(default={"person": "blazepose"})
     """Engine for each task it offers."""
-
-
-class _Fault(Strict):
-    t_s: float = Field(ge=0)
-    server: str
-    """A server's id, or "active": the one serving the robot at that moment."""
-
-
-class Kill(_Fault):
-    """SIGKILL to the process."""
-
-    kind: Literal["kill"]
-
-
-class Restart(_Fault):
-    """Start the process again after a kill."""
-
-    kind: Literal["restart"]
-
-
-class Freeze(_Fault):
-    """SIGSTOP: it holds its connections but says nothing."""
-
-    kind: Literal["freeze"]
-
-
-class Resume(_Fault):
-    """SIGCONT after a freeze."""
-
-    kind: Literal["resume"]
-
-
-class Cut(_Fault):
-    """The network path carries nothing any more."""
-
-    kind: Literal["cut"]
-
-
-class Heal(_Fault):
-    """Undo cut, slow and corrupt."""
-
-    kind: Literal["heal"]
-
-
-class Slow(_Fault):
-    """Each direction of the path takes longer."""
-
-    kind: Literal["slow"]
-    delay_s: float = Field(gt=0, le=30)
-
-
-class Corrupt(_Fault):
-    """Some chunks of the server's answers get a byte flipped."""
-
-    kind: Literal["corrupt"]
-    share: float = Field(default=0.1, gt=0, le=1)
-
-
-Fault = Annotated[
-    Kill | Restart | Freeze | Resume | Cut | Heal | Slow | Corrupt,
-    Field(discriminator="kind"),
-]
 
 
 class Camera(Strict):
@@ -187,7 +125,7 @@ class Scenario(Strict):
                 )
         ids = [server.id for server in self.servers]
         for fault in self.faults:
-            if fault.server != ACTIVE and fault.server not in ids:
+            if fault.server not in (ACTIVE, LAST, *ids):
                 raise ValueError(f"fault {fault.kind} at {fault.t_s} s: no server {fault.server!r}; there are {ids}")
             if fault.t_s >= self.length_s:
                 raise ValueError(f"fault {fault.kind} at {fault.t_s} s comes after the end ({self.length_s} s)")

@@ -24,14 +24,14 @@ ROVER_INERTIA = 0.06  # kg m², of a box of that size and mass, with motors at t
 WHEEL_RADIUS_M = 0.05
 WHEELS = {"fl": (0.1, 0.1), "fr": (0.1, -0.1), "bl": (-0.1, 0.1), "br": (-0.1, -0.1)}
 
-# The part of a board that counts as the person's body: y from its middle, z from the floor, metres.
-CENTRE_PX = (
-    228  # column of the photo that stands on the person's path: between the hips, where a pose detector sees them
-)
-BODY_LEFT_M = (19 - CENTRE_PX) * METRES_PER_PX
-BODY_RIGHT_M = (501 - CENTRE_PX) * METRES_PER_PX
-BODY_BOTTOM_M = 0.0
-BODY_TOP_M = (HEIGHT_PX - 16) * METRES_PER_PX
+# The board of a person. What the pose engine answers for it was measured (640x480, 1 to 4 m): a box 0.51 m wide and 0.85 m
+# high from the top of the head to the hips, its middle at column 201 of the photo (203 as it is, 199 mirrored).
+CENTRE_PX = 201  # stands on the person's path, so that bearings of boxes are bearings of people
+BOX_HALF_WIDTH_M = 0.255
+BOX_BOTTOM_M, BOX_TOP_M = 0.775, 1.625
+BOARD_LEFT_M = (19 - CENTRE_PX) * METRES_PER_PX
+BOARD_RIGHT_M = (501 - CENTRE_PX) * METRES_PER_PX
+BOARD_TOP_M = (HEIGHT_PX - 16) * METRES_PER_PX
 PERSON_RADIUS_M = 0.22  # on the ground; nearer than that to the rover's hull is a collision
 
 LOW, HIGH, MARK = 0, 3, 4  # geom groups: all views; the rover's camera only; the view from above only
@@ -94,11 +94,11 @@ def solid_model(scenario: Scenario) -> Any:
         pos=[0, 0, ROVER_HEIGHT_M / 2 + 0.02], friction=[0.3, 0.005, 0.0001],
     )  # fmt: skip
     for person in scenario.people:
-        middle, half = (BODY_LEFT_M + BODY_RIGHT_M) / 2, (BODY_RIGHT_M - BODY_LEFT_M) / 2
+        middle, half = (BOARD_LEFT_M + BOARD_RIGHT_M) / 2, (BOARD_RIGHT_M - BOARD_LEFT_M) / 2
         body = spec.worldbody.add_body(name=person.id, mocap=True, pos=[0, 0, -50])
         body.add_geom(
             name=f"person-{person.id}", type=mj.mjtGeom.mjGEOM_BOX, contype=0, conaffinity=0,
-            size=[0.01, half * 0.8, BODY_TOP_M / 2], pos=[0, -middle if person.mirrored else middle, BODY_TOP_M / 2],
+            size=[0.01, half * 0.8, BOARD_TOP_M / 2], pos=[0, -middle if person.mirrored else middle, BOARD_TOP_M / 2],
         )  # fmt: skip
     return spec.compile()
 

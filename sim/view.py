@@ -1,6 +1,7 @@
 """Where people are in the camera's picture: projection of their boards."""
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +9,8 @@ from numpy.typing import NDArray
 from protos.messages import RGB, Box
 from robot.values import CameraModel, Pose
 from sim.eye import Stand
-from sim.place import rgb
-from sim.scenario import Person
-from sim.scene import BODY_BOTTOM_M, BODY_LEFT_M, BODY_RIGHT_M, BODY_TOP_M
+from sim.portrait import HEIGHT_PX, METRES_PER_PX, WIDTH_PX, portrait
+from sim.scene import BOX_BOTTOM_M, BOX_HALF_WIDTH_M, BOX_TOP_M, CENTRE_PX
 
 Floats = NDArray[np.float64]
 
@@ -34,13 +34,12 @@ def in_frame(at: tuple[float, float] | None) -> bool:
     return at is not None and 0 <= at[0] <= 1 and 0 <= at[1] <= 1
 
 
-def box(camera: CameraModel, pose: Pose, camera_height_m: float, person: Person, stand: Stand) -> Box | None:
-    """The person's box, cut to the frame; None when out of view."""
-    left, right = _sides(person)
+def box(camera: CameraModel, pose: Pose, camera_height_m: float, stand: Stand) -> Box | None:
+    """The person's box as the pose engine draws it, head top to hips, cut to the frame; None when out of view."""
     corners = [
-        project(camera, pose, camera_height_m, _on_board(stand, across, up))
-        for across in (left, right)
-        for up in (BODY_BOTTOM_M, BODY_TOP_M)
+        project(camera, pose, camera_height_m, on_board(stand, across, up))
+        for across in (-BOX_HALF_WIDTH_M, BOX_HALF_WIDTH_M)
+        for up in (BOX_BOTTOM_M, BOX_TOP_M)
     ]
     seen = [corner for corner in corners if corner is not None]
     if len(seen) < len(corners):
@@ -50,26 +49,33 @@ def box(camera: CameraModel, pose: Pose, camera_height_m: float, person: Person,
     return whole if whole.w > SMALLEST and whole.h > SMALLEST else None
 
 
-def body_points(person: Person, stand: Stand) -> list[Floats]:
-    """A grid of points on the trunk and head, for asking what hides the person."""
-    middle = sum(_sides(person)) / 2
-    return [
-        _on_board(stand, middle + across, up)
-        for across in (-0.22, 0.0, 0.22)
-        for up in (0.45, 0.75, 1.05, 1.3, 1.5)
-    ]  # fmt: skip
+def body_points(stand: Stand) -> list[Floats]:
+    """A grid of points inside the box, for asking what hides the person."""
+    return [on_board(stand, across, up) for across in (-0.17, 0.0, 0.17) for up in (0.85, 1.03, 1.2, 1.38, 1.55)]
 
 
-def clothes_rgb(person: Person) -> RGB:
-    """The mean colour of the box's centre, about: the suit's."""
-    return rgb(person.clothes)
+@cache
+def mean_rgb(clothes: str, mirrored: bool) -> RGB:
+    """What a detector says of this person's colour: the mean of the central half of the box.
+
+    The scene's light leaves the picture's colours as they are: measured within 2 of 255.
+    """
+    middle = WIDTH_PX - CENTRE_PX if mirrored else CENTRE_PX
+    half_w = BOX_HALF_WIDTH_M / METRES_PER_PX / 2
+    row, half_h = (
+        HEIGHT_PX - (BOX_TOP_M + BOX_BOTTOM_M) / 2 / METRES_PER_PX,
+        (BOX_TOP_M - BOX_BOTTOM_M) / METRES_PER_PX / 4,
+    )
+    rows, columns = (
+        slice(round(row - half_h), round(row + half_h)),
+        slice(round(middle - half_w), round(middle + half_w)),
+    )
+    part = portrait(clothes, mirrored).bgr[rows, columns]
+    blue, green, red = part.reshape(-1, 3).mean(axis=0)
+    return round(float(red)), round(float(green)), round(float(blue))
 
 
-def _sides(person: Person) -> tuple[float, float]:
-    return (-BODY_RIGHT_M, -BODY_LEFT_M) if person.mirrored else (BODY_LEFT_M, BODY_RIGHT_M)
-
-
-def _on_board(stand: Stand, across_m: float, up_m: float) -> Floats:
+def on_board(stand: Stand, across_m: float, up_m: float) -> Floats:
     """A point on a board: `across_m` to the right of who looks at its front is local +y."""
     return np.array(
         [stand.x_m - math.sin(stand.turn_rad) * across_m, stand.y_m + math.cos(stand.turn_rad) * across_m, up_m]

@@ -42,6 +42,7 @@ class Truth:
     target_distance_m: float  # over ground, from the camera (the rover's middle); nan when there is no target now
     target_visible: bool
     people: tuple[PersonTruth, ...]
+    target_id: str
     collisions: int  # distinct touches of walls, furniture and people so far
 
 
@@ -132,16 +133,16 @@ class World:
                 dx, dy = person.x_m - pose.x_m, person.y_m - pose.y_m
                 bearing, distance = wrap_rad(math.atan2(dy, dx) - pose.heading_rad), math.hypot(dx, dy)
                 visible = person.visible_share >= VISIBLE_SHARE
-        return Truth(self.time_s, self.pose(), bearing, distance, visible, seen, self._collisions)
+        return Truth(self.time_s, self.pose(), bearing, distance, visible, seen, self.target_id, self._collisions)
 
     def truth_detections(self) -> tuple[Detection, ...]:
         """The persons a perfect detector would find, nearest first."""
         pose, found = self.pose(), []
         for person, truth in zip(self.scenario.people, self._look(), strict=True):
-            box = self._box(person, truth, pose)
+            box = self._box(truth, pose)
             if truth.visible_share >= VISIBLE_SHARE and box is not None:
                 distance = math.dist((pose.x_m, pose.y_m), (truth.x_m, truth.y_m))
-                found.append((distance, Detection("person", 1.0, box, view.clothes_rgb(person))))
+                found.append((distance, Detection("person", 1.0, box, view.mean_rgb(person.clothes, person.mirrored))))
         return tuple(detection for _, detection in sorted(found, key=lambda each: each[0]))
 
     def _step_once(self) -> None:
@@ -207,7 +208,7 @@ class World:
             return 0.0
         eye = np.array([pose.x_m, pose.y_m, self.scenario.camera.height_m])
         own = self._model.geom(f"person-{person.id}").id
-        points = view.body_points(person, stand)
+        points = view.body_points(stand)
         hit = np.zeros(1, np.int32)
         count = 0
         for point in points:
@@ -220,10 +221,10 @@ class World:
                 count += 1
         return count / len(points)
 
-    def _box(self, person: Person, truth: PersonTruth, pose: Pose) -> Box | None:
+    def _box(self, truth: PersonTruth, pose: Pose) -> Box | None:
         turn = math.atan2(pose.y_m - truth.y_m, pose.x_m - truth.x_m)
         stand = Stand(truth.person_id, truth.x_m, truth.y_m, turn, truth.present)
-        return view.box(self.camera, pose, self.scenario.camera.height_m, person, stand)
+        return view.box(self.camera, pose, self.scenario.camera.height_m, stand)
 
 
 def _hull_distance_m(pose: Pose, point: tuple[float, float]) -> float:
