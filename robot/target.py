@@ -42,8 +42,8 @@ class TargetConfig(Strict):
     """How different a refound target's colour may be (squared Mahalanobis distance). More refinds more, also others."""
     refind_hits: int = Field(default=4, ge=1, le=100)
     """Sightings of a newcomer before it may be taken for the lost target."""
-    reach_mps2: float = Field(default=1.2, gt=0, le=20)
-    """How briskly people turn round: who left the picture cannot be back sooner than this allows."""
+    away_s: float = Field(default=1.5, ge=0, le=60)
+    """Who walked out of the picture is not believed to be back sooner: turning round out there takes time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class TargetSelector:
         best = max(fresh, key=self._appeal)
         self._person += 1
         self._track_id, self._lost_s = best.track_id, None
-        self._memory = Memory(best, self._camera)
+        self._memory = Memory(best, self._camera, self._config.away_s)
         self._memory.keep(best, tracks, self._config.coast_after_s)
         return TargetState(TargetEvent.SELECTED, best, best, self._person)
 
@@ -162,5 +162,5 @@ class TargetSelector:
             return False
         if track.track_id not in self._plausible:
             first = self._first_seen[track.track_id]
-            self._plausible[track.track_id] = memory.could_be(first, track, self._config.reach_mps2)
+            self._plausible[track.track_id] = memory.could_be(first, track)
         return self._plausible[track.track_id]

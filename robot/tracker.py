@@ -16,6 +16,13 @@ from robot.tracker_object import Scale, Sighting, TrackedObject, scale_of, turne
 from robot.tracker_overlap import MEET, Meeting, covered
 from robot.values import CameraModel, Odometry, Track, wrap_rad
 
+# Newcomers are rare: about one in ten seconds, so one in 200 frames. A box that fits a known object badly is still
+# rather that object: -2 log(1 / 200).
+_NEWCOMER = 10.6
+_SAME_IOU = 0.6  # a box on top of one that was matched is the same thing seen twice, not a newcomer
+# Who is not seen at the frame's edge for this long has left: whoever comes in there next may be somebody else.
+_LEFT_S = 0.35
+
 OdometryAt = Callable[[float], Odometry | None]
 
 
@@ -51,7 +58,7 @@ class Tracker:
         self._next_id = 1
         self._time_s = -math.inf
         self._heading_rad: float | None = None
-        self._noise = 1.0  # learnt: variance of the boxes against what was assumed
+        self._noise = (1.0, 1.0)  # learnt: variance of places and sizes against what was assumed
 
     def reset(self) -> None:
         """Forget all tracks. Ids go on: none is ever given twice."""
@@ -75,6 +82,7 @@ class Tracker:
                 return self._tracks()
             self.reset()
         self._move_on(time_s, odometry_at)
+        self._bury([each for each in self._objects if self._has_left(each)])
         self._find_meetings()
         seen = self._sightings(detections)
         scales = [scale_of(o.label, o.w.p, o.h.p, self._camera, self._noise) for o in self._objects]
@@ -98,8 +106,10 @@ class Tracker:
         for row, each in enumerate(self._objects):
             each.misses += row not in matched
         self._judge_meetings()
-        self._bury()
-        self._give_birth(time_s, [s for i, s in enumerate(seen) if i not in {column for _, column in pairs}])
+        self._bury([each for each in self._objects if each.misses and self._is_too_old(each)])
+        known = {column for _, column in pairs}
+        taken = [seen[column] for column in known]
+        self._give_birth(time_s, [s for i, s in enumerate(seen) if i not in known and not _is_double(s, taken)])
         return self._tracks()
 
     def predict(self, now_s: float, odometry_at: OdometryAt | None = None) -> list[Track]:
@@ -164,7 +174,7 @@ class Tracker:
         for detection in best:
             if not any(d.label == detection.label and d.box.iou(detection.box) > 0.9 for d in kept):
                 kept.append(detection)
-        return [Sighting.of(detection) for detection in kept]
+        return [Sighting.of(detection, self._camera, self._noise) for detection in kept]
 
     def _cost(self, each: TrackedObject, seen: Sighting, scale: Scale) -> float:
         """Below 0 where this box is rather this object than something new."""
@@ -172,20 +182,20 @@ class Tracker:
             return math.inf
         # Colour may disagree while place and size fit (a shadow, a pillar); the longer unseen, the less it may.
         unseen_s = self._time_s - each.seen_s
-        colour = min(12.0 + 40.0 * unseen_s, each.look.surprise(seen.lab))
-        return each.motion_cost(seen, scale) + colour
+        odd = min(12.0 + 40.0 * unseen_s, each.look.surprise(seen.colour))
+        return each.motion_cost(seen, scale) + odd - _NEWCOMER
 
     def _learn_noise(self, each: TrackedObject, seen: Sighting) -> None:
         """What the detector's boxes really err by: innovations beyond what the filters did not know."""
-        plain = scale_of(each.label, each.w.p, each.h.p, self._camera, 1.0)
+        plain = scale_of(each.label, each.w.p, each.h.p, self._camera)
         dx, dy, dw, dh = each.offsets(seen)
-        ratio = (
-            (dx * dx - each.cx.pp) / plain.noise_x
-            + (dy * dy - each.cy.pp) / plain.noise_y
-            + (dw * dw - each.w.pp) / plain.noise_w
-            + (dh * dh - each.h.pp) / plain.noise_h
-        ) / 4
-        self._noise = max(0.1, min(10.0, self._noise + 0.02 * (min(ratio, 10.0) - self._noise)))
+        place = ((dx * dx - each.cx.pp) / plain.noise_x + (dy * dy - each.cy.pp) / plain.noise_y) / 2
+        size = ((dw * dw - each.w.pp) / plain.noise_w + (dh * dh - each.h.pp) / plain.noise_h) / 2
+        old_place, old_size = self._noise
+        self._noise = (
+            max(0.2, min(10.0, old_place + 0.02 * (min(place, 20.0) - old_place))),
+            max(0.2, min(10.0, old_size + 0.02 * (min(size, 20.0) - old_size))),
+        )
 
     def _judge_meetings(self) -> None:
         for key, meeting in list(self._meetings.items()):
@@ -201,22 +211,27 @@ class Tracker:
                     if {id(each.a), id(each.b)} & {id(a), id(meeting.b)}:
                         del self._meetings[other]
 
-    def _bury(self) -> None:
-        gone = {id(each) for each in self._objects if each.misses and self._is_gone(each)}
-        if gone:
+    def _bury(self, objects: Sequence[TrackedObject]) -> None:
+        if objects:
+            gone = set(map(id, objects))
             self._objects = [each for each in self._objects if id(each) not in gone]
             self._meetings = {
                 key: m for key, m in self._meetings.items() if id(m.a) not in gone and id(m.b) not in gone
             }
 
-    def _is_gone(self, each: TrackedObject) -> bool:
+    def _has_left(self, each: TrackedObject) -> bool:
+        """Walked out of the picture, or stood with a part outside; not where the robot turned away from it."""
+        if self._time_s - each.seen_s <= _LEFT_S:
+            return False
+        margin = 0.1 * each.w.p
+        left, right = each.cx.p - each.w.p / 2 < margin, each.cx.p + each.w.p / 2 > 1 - margin
+        by_robot = each.swept < -margin if left else each.swept > margin
+        return (left or right) and not by_robot
+
+    def _is_too_old(self, each: TrackedObject) -> bool:
         unseen_s = self._time_s - each.seen_s
         if not each.confirmed:
             return each.misses > 2 or unseen_s > 0.5
-        outside = max(-each.cx.p, each.cx.p - 1)  # walked out of the picture: whoever comes in there is somebody else
-        outwards = each.cx.v if each.cx.p > 0.5 else -each.cx.v
-        if outside > 0 and each.misses > 1 and outwards * 1.0 > 0.1 * each.w.p:
-            return True
         hidden = any(m.touching and each in (m.a, m.b) for m in self._meetings.values())
         return unseen_s > (self._config.hidden_s if hidden else self._config.coast_s)
 
@@ -248,3 +263,8 @@ class Tracker:
             confirmed=each.confirmed,
             azimuth_rad=bearing_rad if heading_rad is None else wrap_rad(heading_rad + bearing_rad),
         )
+
+
+def _is_double(seen: Sighting, taken: Sequence[Sighting]) -> bool:
+    box, label = seen.detection.box, seen.detection.label
+    return any(other.detection.label == label and box.iou(other.detection.box) > _SAME_IOU for other in taken)

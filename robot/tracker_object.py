@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from protos.messages import RGB, Box, Detection
-from robot.appearance import Appearance, Lab, lab
+from robot.appearance import Appearance, Colour, colour
 from robot.kalman import Axis
 from robot.values import CameraModel
 
@@ -16,9 +16,11 @@ _OTHER_HEIGHT_M = 1.0
 _POSITION_PX, _POSITION_SHARE = 2.0, 0.02
 _SIZE_PX, _SIZE_SHARE = 3.0, 0.03
 
-_EDGE = 4e-3  # a box this near to the frame's edge is taken to be cut off by it (2.5 px of 640)
+_EDGE_SIGMAS = 2.0  # a box this near to the frame's edge may be cut off by it
 _FAR_RAD = 1.3  # beyond this bearing a column means nothing any more
 _LOG_2PI = math.log(2 * math.pi)
+
+Noise = tuple[float, float]  # variances of place and size, as multiples of what is assumed above
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Sighting:
     """A detection with what every comparison needs, worked out once."""
 
     detection: Detection
-    lab: Lab
+    colour: Colour
     x0: float
     x1: float
     cy: float
@@ -36,11 +38,12 @@ class Sighting:
     cut_right: bool
 
     @classmethod
-    def of(cls, detection: Detection) -> "Sighting":
+    def of(cls, detection: Detection, camera: CameraModel, noise: Noise) -> "Sighting":
         box = detection.box
         x1 = box.x + box.w
-        look = lab(detection.mean_rgb)
-        return cls(detection, look, box.x, x1, box.cy, box.w, box.h, box.x < _EDGE, x1 > 1 - _EDGE)
+        look = colour(detection.mean_rgb)
+        edge = _EDGE_SIGMAS * math.sqrt(scale_of(detection.label, box.w, box.h, camera, noise).noise_x)
+        return cls(detection, look, box.x, x1, box.cy, box.w, box.h, box.x < edge, x1 > 1 - edge)
 
 
 @dataclass(slots=True)
@@ -71,19 +74,21 @@ class TrackedObject:
         "rgb",
         "score",
         "seen_s",
+        "swept",
         "track_id",
         "w",
     )
 
-    def __init__(self, track_id: int, time_s: float, seen: Sighting, camera: CameraModel, noise: float) -> None:
+    def __init__(self, track_id: int, time_s: float, seen: Sighting, camera: CameraModel, noise: Noise) -> None:
         detection = seen.detection
         self.track_id = track_id
         self.label = detection.label
         self.score = detection.score
-        self.look = Appearance(seen.lab)
+        self.look = Appearance(seen.colour)
         self.rgb: tuple[float, float, float] = detection.mean_rgb
         self.first_s = self.seen_s = time_s
         self.hits, self.misses = 1, 0
+        self.swept = 0.0  # by how much the robot's turning has moved it in the image since it was seen
         self.confirmed = False
         scale = scale_of(self.label, seen.w, seen.h, camera, noise)
         walking = 1.0  # m/s, one standard deviation of what a newcomer's speed may be
@@ -107,7 +112,7 @@ class TrackedObject:
 
     def predict(self, dt_s: float, turned_rad: float, wander_mps: float, damping_s: float, camera: CameraModel) -> None:
         """Move on by `dt_s`, in which the robot turned to the left by `turned_rad`."""
-        scale = scale_of(self.label, self.w.p, self.h.p, camera, 1.0)
+        scale = scale_of(self.label, self.w.p, self.h.p, camera)
         wander = wander_mps * wander_mps
         self.cx.predict(dt_s, wander * scale.metre_x**2, damping_s)
         self.cy.predict(dt_s, 0.25 * wander * scale.metre_y**2, damping_s)
@@ -119,18 +124,23 @@ class TrackedObject:
         if turned_rad:
             before = self.cx.p
             self.cx.p = turned_column(before, turned_rad, camera)
+            self.swept += self.cx.p - before
             self.cx.pp += (0.05 * (self.cx.p - before)) ** 2  # odometry and the shutter's time are not exact
 
     def offsets(self, seen: Sighting) -> tuple[float, float, float, float]:
         """Measured minus predicted centre and size.
 
-        Where the frame's edge cuts the box off, only its other edge says where the object is, and its width nothing.
+        Where the frame's edge cuts the box off, only its other edge says where the object is, and its width nothing
+        but that it is not narrower.
         """
         dw = seen.w - self.w.p
-        if seen.cut_left and not seen.cut_right and dw < 0:
-            dx, dw = seen.x1 - self.w.p / 2 - self.cx.p, 0.0
-        elif seen.cut_right and not seen.cut_left and dw < 0:
-            dx, dw = seen.x0 + self.w.p / 2 - self.cx.p, 0.0
+        cut = seen.cut_left != seen.cut_right
+        if cut and dw < 0:
+            dw = 0.0
+        if cut and seen.cut_left:
+            dx = seen.x1 - max(self.w.p, seen.w) / 2 - self.cx.p
+        elif cut:
+            dx = seen.x0 + max(self.w.p, seen.w) / 2 - self.cx.p
         else:
             dx = (seen.x0 + seen.x1) / 2 - self.cx.p
         return dx, seen.cy - self.cy.p, dw, seen.h - self.h.p
@@ -159,12 +169,13 @@ class TrackedObject:
         self.seen_s = time_s
         self.hits += 1
         self.misses = 0
+        self.swept = 0.0
 
     def remember(self, seen: Sighting, memory: float) -> None:
         """Take in the colour. Something very odd (a pillar in front) is taken in slowly."""
-        odd = self.look.samples > 5 and self.look.distance2(seen.lab) > 25
+        odd = self.look.samples > 5 and self.look.distance2(seen.colour) > 25
         count = memory * 10 if odd else memory
-        self.look.add(seen.lab, count)
+        self.look.add(seen.colour, count)
         if odd:
             self.look.samples = min(self.look.samples, memory)
         share = 1 / (count if odd else self.look.samples)
@@ -183,14 +194,14 @@ class TrackedObject:
             setattr(other, name, mine)
 
 
-def scale_of(label: str, w: float, h: float, camera: CameraModel, noise: float) -> Scale:
-    """`noise`: how many times the variance of the box is what was first assumed."""
+def scale_of(label: str, w: float, h: float, camera: CameraModel, noise: Noise = (1.0, 1.0)) -> Scale:
+    """`noise`: how many times the variances of place and size are what was first assumed."""
     height_m = HEIGHT_M.get(label, _OTHER_HEIGHT_M)
     h_px, w_px = h * camera.height_px, w * camera.width_px
     # somebody near is cut off at head and feet: then the width tells more (a person is about 0.4 as wide as tall)
     metre_px = max(h_px / height_m, w_px / (0.4 * height_m))
-    position = (_POSITION_PX + _POSITION_SHARE * h_px) ** 2 * noise
-    size = (_SIZE_PX + _SIZE_SHARE * h_px) ** 2 * noise
+    position = (_POSITION_PX + _POSITION_SHARE * h_px) ** 2 * noise[0]
+    size = (_SIZE_PX + _SIZE_SHARE * h_px) ** 2 * noise[1]
     wide, high = camera.width_px, camera.height_px
     return Scale(
         metre_px / wide, metre_px / high, position / wide**2, position / high**2, size / wide**2, size / high**2

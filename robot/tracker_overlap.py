@@ -55,7 +55,7 @@ class Meeting:
             return
         me = 0 if which is self.a else 1
         own, other = (self.before_a, self.before_b) if me == 0 else (self.before_b, self.before_a)
-        difference = own.look.surprise(seen.lab) - other.look.surprise(seen.lab)
+        difference = own.look.surprise(seen.colour) - other.look.surprise(seen.colour)
         self._colour[me] += max(-15.0, min(15.0, difference))
         self._hits[me] += 1
 
