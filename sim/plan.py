@@ -1,47 +1,80 @@
-"""A place seen from above, as plain values: for the picture of a run, the terminal and the page."""
+"""What a run will do, settled before it starts: the robot's settings and the engines that are really there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-XY = tuple[float, float]
+from common.errors import ModelError
+from common.settings import check
+from edge_server.models.store import ModelStore
+from robot.config import RobotConfig
+from sim.scenario import Scenario, ServerSpec
 
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """An access point with the edge server behind it."""
-
-    server_id: str
-    at: XY
-    colour: str = "#888888"  # "#rrggbb"
+MODEL_OF_ENGINE = {"blazepose": "blazepose", "blazeface": "blazeface", "yunet": "yunet"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Metres, x to the right, y up. Empty for a run without a world."""
+    """One run, ready to start."""
 
-    walls: tuple[tuple[XY, ...], ...] = ()  # lines
-    furniture: tuple[tuple[XY, ...], ...] = ()  # outlines
-    sites: tuple[Site, ...] = ()
+    scenario: Scenario
+    seed: int
+    robot: RobotConfig
+    notes: tuple[str, ...] = ()  # what is not as the scenario asked for, and why
 
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 around everything; a metre by a metre when there is nothing."""
-        points = [point for line in (*self.walls, *self.furniture) for point in line]
-        points += [site.at for site in self.sites]
-        if not points:
-            return 0.0, 0.0, 1.0, 1.0
-        xs, ys = [x for x, _ in points], [y for _, y in points]
-        return min(xs), min(ys), max(xs), max(ys)
 
-    @property
-    def colours(self) -> Mapping[str, str]:
-        return {site.server_id: site.colour for site in self.sites}
+def make_plan(
+    scenario: Scenario,
+    seed: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    oracle: bool = False,
+    models: ModelStore | None = None,
+) -> Plan:
+    """Fill in what the scenario leaves open. Raises ConfigError for settings of the robot that are wrong.
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "bounds": self.bounds,
-            "walls": self.walls,
-            "furniture": self.furniture,
-            "sites": [{"id": site.server_id, "at": site.at, "colour": site.colour} for site in self.sites],
-        }
+    Where an engine's model is missing, faces are found by Haar and followed instead, and a note says so.
+    """
+    notes: list[str] = []
+    settings = _nested(scenario.robot)
+    if oracle:
+        servers = [_with(server, dict.fromkeys(server.engines, "oracle")) for server in scenario.servers]
+        scenario = scenario.model_copy(update={"servers": servers})
+    else:
+        missing = _missing_model(scenario, models or ModelStore())
+        if missing is not None:
+            notes.append(f"{missing} Until then faces are followed, found by Haar.")
+            servers = [_with(server, {"face": "haar"}) for server in scenario.servers]
+            scenario = scenario.model_copy(update={"servers": servers})
+            settings.setdefault("target", {})["label"] = "face"
+    for key, value in (overrides or {}).items():
+        _put(settings, key, value)
+    settings.setdefault("robot_id", "rover")
+    robot = check(RobotConfig, settings, f"scenario {scenario.name}, robot")
+    return Plan(scenario, scenario.seed if seed is None else seed, robot, tuple(notes))
+
+
+def _missing_model(scenario: Scenario, models: ModelStore) -> str | None:
+    for server in scenario.servers:
+        for engine in server.engines.values():
+            try:
+                if engine in MODEL_OF_ENGINE:
+                    models.path(MODEL_OF_ENGINE[engine])
+            except ModelError as error:
+                return str(error)
+    return None
+
+
+def _with(server: ServerSpec, engines: dict[str, str]) -> ServerSpec:
+    return server.model_copy(update={"engines": engines})
+
+
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that may be changed."""
+    return {key: _nested(value) if isinstance(value, Mapping) else value for key, value in settings.items()}
+
+
+def _put(settings: dict[str, Any], dotted: str, value: Any) -> None:
+    *path, last = dotted.split(".")
+    for part in path:
+        settings = settings.setdefault(part, {})
+    settings[last] = value
