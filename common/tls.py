@@ -42,9 +42,28 @@ class TlsConfig(Strict):
 
 def open_channel(address: str, tls: TlsConfig, options: tuple[tuple[str, int | str], ...] = ()) -> grpc.aio.Channel:
     """An asyncio channel to `host:port`. Raises ConfigError when a file of `tls` cannot be read."""
-    everything = [*KEEPALIVE, *options]
-    if not tls.enabled:
+    credentials, everything = _client_side(tls, options)
+    if credentials is None:
         return grpc.aio.insecure_channel(address, options=everything)
+    return grpc.aio.secure_channel(address, credentials, options=everything)
+
+
+def open_blocking_channel(
+    address: str, tls: TlsConfig, options: tuple[tuple[str, int | str], ...] = ()
+) -> grpc.Channel:
+    """The same for worker threads, where there is no event loop."""
+    credentials, everything = _client_side(tls, options)
+    if credentials is None:
+        return grpc.insecure_channel(address, options=everything)
+    return grpc.secure_channel(address, credentials, options=everything)
+
+
+def _client_side(
+    tls: TlsConfig, options: tuple[tuple[str, int | str], ...]
+) -> tuple[grpc.ChannelCredentials | None, list[tuple[str, int | str]]]:
+    everything: list[tuple[str, int | str]] = [*KEEPALIVE, *options]
+    if not tls.enabled:
+        return None, everything
     if tls.server_name:
         everything.append(("grpc.ssl_target_name_override", tls.server_name))
     credentials = grpc.ssl_channel_credentials(
@@ -52,7 +71,7 @@ def open_channel(address: str, tls: TlsConfig, options: tuple[tuple[str, int | s
         private_key=_read(tls.key),
         certificate_chain=_read(tls.certificate),
     )
-    return grpc.aio.secure_channel(address, credentials, options=everything)
+    return credentials, everything
 
 
 def listen(server: grpc.aio.Server, address: str, tls: TlsConfig) -> int:

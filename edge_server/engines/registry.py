@@ -39,6 +39,7 @@ ENGINES: Mapping[str, Entry] = {
     "oracle": Entry("oracle", "OracleEngine", ("person", "face", "coco")),
 }
 TASKS = ("person", "face", "coco")
+DEFAULT_TASKS = ("person", "face")
 DEFAULTS: Mapping[str, str] = {"person": "blazepose", "face": "blazeface", "coco": "yolo"}
 
 
@@ -60,8 +61,48 @@ def create(name: str, models: ModelStore, **options: Any) -> Engine:
             raise ConfigError(
                 f"engine {name} has no option {option!r}. {_nearest(option, [k for k in known if k != 'models'])}"
             )
+        _check_type(name, option, known[option].default, options[option])
+    for option, about in known.items():
+        if option != "models" and about.default is inspect.Parameter.empty and option not in options:
+            raise ConfigError(f"engine {name} needs the option {option!r}. Write: {name}:{option}=...")
     given = {"models": models, **options} if "models" in known else options
     return cast(Engine, cls(**given))
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """An engine with its options as written on a command line: `blazepose:landmarks=0,threads=1`.
+
+    Raises ConfigError when an option has no value.
+    """
+    name, _, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for part in rest.split(",") if rest else ():
+        option, equals, value = part.partition("=")
+        if not equals or not option:
+            raise ConfigError(f"engine {text!r}: write NAME:OPTION=VALUE,OPTION=VALUE; {part!r} has no value.")
+        options[option.strip()] = _value(value.strip())
+    return name, options
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _check_type(engine: str, option: str, default: Any, value: Any) -> None:
+    """Numbers and switches only; what else an option may be is for the engine to say."""
+    kind = type(default)
+    if kind not in (bool, int, float) or type(value) is kind or (kind is float and type(value) is int):
+        return
+    raise ConfigError(
+        f"engine {engine}: {option} is {value!r}, but has to be a {kind.__name__}, for example {default}."
+    )
 
 
 def for_tasks(
@@ -73,8 +114,8 @@ def for_tasks(
 ) -> dict[str, Engine]:
     """The engines of a server by task.
 
-    `tasks`: those to serve; None: person and face, and coco when `yolo_model` is given. `engines`: task -> engine
-    name, where the default is not wanted. `options`: task -> options of its engine.
+    `tasks`: those to serve; None: person and face, and coco when `yolo_model` is given. `engines`: task -> engine,
+    as `parse` reads it, where the default is not wanted. `options`: task -> further options of its engine.
     A default whose model is missing is replaced (face: haar) or left out (person) with a warning; an engine that was
     asked for by name and cannot be made raises. Raises ConfigError when nothing is left to serve.
     """
@@ -97,15 +138,13 @@ def for_tasks(
     return made
 
 
-DEFAULT_TASKS = ("person", "face")
-
-
 def _for_task(
     task: str, models: ModelStore, name: str | None, options: dict[str, Any], yolo_model: str | Path | None
 ) -> Engine | None:
     if task not in TASKS:
         raise ConfigError(f"there is no task {task!r}. {_nearest(task, TASKS)}")
-    engine = name or DEFAULTS[task]
+    engine, written = parse(name or DEFAULTS[task])
+    options = {**written, **options}
     if engine in ENGINES and task not in ENGINES[engine].tasks:
         raise ConfigError(f"engine {engine} cannot do the task {task!r}; it does {', '.join(ENGINES[engine].tasks)}.")
     if engine in ENGINES and len(ENGINES[engine].tasks) > 1:

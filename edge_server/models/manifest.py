@@ -1,7 +1,7 @@
 """Every model this project can use: which file, its SHA-256, its licence and where it comes from.
 
-Sizes and hashes were taken from the files themselves. An address that was not checked is not written down: such a
-model says `ByHand` and where to look.
+Sizes and hashes were taken from the files themselves. A model whose file has no address known to us says `ByHand` and
+where to look.
 """
 
 from collections.abc import Mapping
@@ -65,6 +65,11 @@ class Model:
 
 MEDIAPIPE = Wheel("mediapipe", "0.10.21", "3.11", "cp", "manylinux_2_28_x86_64")
 # 1.x wheels carry no networks; this is the last that does. Only files are taken out, so its pins do not matter.
+
+_YOLO_FASTEST = (
+    "https://raw.githubusercontent.com/dog-qiuqiu/Yolo-Fastest/9c62b1c50e024fb73d29a651133b1d63548e63a1/"
+    "ModelZoo/yolo-fastest-1.1_coco/"
+)
 
 
 def _mediapipe(name: str, folder: str, file: str, sha256: str, size: int, purpose: str, default: bool = False) -> Model:
@@ -133,7 +138,8 @@ _ALL = (
         "e8af074932d4ed7e232278e3055cefcdea3edf178874a3694ae292649fb464dd",
         3_678_356,
         "Apache-2.0",
-        Address("https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx"),
+        # The release's own yolox_nano.onnx is another export (3,659,407 bytes): use it by path, --yolo-model PATH.
+        ByHand("an export of YOLOX-nano 0.1.1rc0, github.com/Megvii-BaseDetection/YOLOX"),
         "80 COCO classes",
     ),
     Model(
@@ -142,7 +148,7 @@ _ALL = (
         "fac5fb41786c1f38f04972a658443b189f48720d7d117f9a044100e98a35b0c5",
         3_693_964,
         "YOLO (public domain like)",
-        ByHand("ModelZoo of github.com/dog-qiuqiu/Yolo-Fastest"),
+        Address(_YOLO_FASTEST + "yolo-fastest-1.1-xl.weights"),
         "80 COCO classes, with yolo-fastest-cfg",
     ),
     Model(
@@ -151,7 +157,7 @@ _ALL = (
         "c458427acc4fbeabceff4528ef7b65b066c0308ce599460f8ba299eba63abad3",
         9_696,
         "YOLO (public domain like)",
-        ByHand("ModelZoo of github.com/dog-qiuqiu/Yolo-Fastest"),
+        Address(_YOLO_FASTEST + "yolo-fastest-1.1-xl.cfg"),
         "layers of yolo-fastest",
     ),
     Model(
@@ -160,7 +166,7 @@ _ALL = (
         "634a1132eb33f8091d60f2c346ababe8b905ae08387037aed883953b7329af84",
         625,
         "YOLO (public domain like)",
-        ByHand("data of github.com/pjreddie/darknet"),
+        Address("https://raw.githubusercontent.com/pjreddie/darknet/master/data/coco.names"),
         "names of the 80 COCO classes; built in as well",
     ),
 )

@@ -88,15 +88,20 @@ class ModelStore:
         )
 
     def _hash(self, path: Path) -> str:
-        try:
-            stat = path.stat()
-            key = (path, stat.st_mtime_ns, stat.st_size)
-            if key not in self._checked:
-                with path.open("rb") as file:
-                    self._checked[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise ModelError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
+        stat = path.stat()
+        key = (path, stat.st_mtime_ns, stat.st_size)
+        if key not in self._checked:
+            self._checked[key] = sha256_of(path)
         return self._checked[key]
+
+
+def sha256_of(path: Path) -> str:
+    """In hexadecimal. Raises ModelError when the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
 
 
 def how_to_get(model: Model, search: Sequence[Path]) -> str:
