@@ -1,11 +1,18 @@
 """A made-up run through a corridor: to look at reports, pictures and views without a simulator, and to test them."""
 
 import math
+from collections.abc import Iterator
 
-from handover.values import Counts, Moved, Reason
-from protos.messages import Outcome
+from handover.values import Counts, Moved, Reason, Server, ServerView
+from protos.messages import RGB, Box, Load, Outcome
+from robot.decision import Decision
+from robot.states import State
+from robot.values import DriveCommand, Effect, Light, Pose, Track
+from robot.view import AgentView
 from sim.faults import Struck
 from sim.floorplan import FloorPlan, Site
+from sim.live_view import RunView
+from sim.place import XY
 from sim.report import Recorder
 from sim.trace import Tick
 
@@ -88,3 +95,89 @@ def recorded() -> Recorder:
     recorder.struck(Struck(45.0, "kill", "edge-3"))
     recorder.moved(Moved(45.2, "edge-3", "edge-2", Reason.SILENT))
     return recorder
+
+
+def agent_view(t_s: float, jpeg: bytes = b"") -> AgentView:
+    """The robot at a moment of the made-up run."""
+    active = serving(t_s)
+    state = State.WAKEUP if t_s < 1 else State.SEARCH if t_s < 1.4 else State.FOLLOW
+    rgb = _rgb(COLOURS[active]) if active else (40, 40, 40)
+    servers = tuple(
+        ServerView(
+            server=Server(
+                name, f"127.0.0.1:{50061 + index}", ("person",), colour_rgb=_rgb(colour), zone=zone, capacity=8
+            ),
+            connected=True,
+            usable=not (name == "edge-3" and t_s > 45),
+            is_active=name == active,
+            is_standby=name == {"edge-1": "edge-2", "edge-2": "edge-3", "edge-3": "edge-2"}.get(active or ""),
+            cost_s=0.03 + 0.012 * index,
+            rtt_p50_s=0.022 + 0.01 * index + 0.003 * math.sin(t_s + index),
+            loss=0.0,
+            level_dbm=-52.0 - 9 * index,
+            quality=80.0 - 15 * index,
+            load=Load(1 if name == active else 0, 8, 0.2),
+            penalty_until_s=0.0,
+        )
+        for index, ((name, colour), zone) in enumerate(zip(COLOURS.items(), ("start", "corner", "end"), strict=True))
+    )
+    box = Box(0.42 + 0.05 * math.sin(t_s), 0.2, 0.16, 0.62)
+    track = Track(7, "person", box, (0.0, 0.0), 0.93, (200, 80, 30), t_s, t_s, 60, True)
+    other = Track(9, "person", Box(0.78, 0.3, 0.1, 0.4), (0.0, 0.0), 0.71, (90, 90, 200), t_s, t_s, 12, True)
+    decision = Decision(
+        t_s,
+        state,
+        Light(),
+        command=DriveCommand(0.45 + 0.1 * math.sin(t_s), 0.0, 0.1 * math.sin(t_s)),
+        target=track,
+        bearing_rad=0.05 * math.sin(t_s * 1.3),
+        distance_m=1.5 + 0.12 * math.sin(t_s),
+        result_age_s=0.061,
+    )
+    sent = round(20 * t_s)
+    return AgentView(
+        time_s=t_s,
+        robot_id="rover",
+        label="person",
+        state=state,
+        light=Light(Effect.STEADY if state is State.FOLLOW else Effect.FLASH, rgb, 2.0),
+        jpeg=jpeg,
+        tracks=(track, other),
+        target_id=7,
+        decision=decision,
+        servers=servers,
+        counts=Counts(sent, 1, {Outcome.RESULT: max(0, sent - 5), Outcome.SUPERSEDED: 3, Outcome.LOST: 1}),
+        camera_fps=20.0,
+        result_fps=19.6,
+        rtt_s=0.024,
+    )
+
+
+def run_view(t_s: float) -> RunView:
+    """What the terminal shows at a moment of the made-up run."""
+    x_m, y_m, heading = along(max(0.0, t_s - 3) * 0.45)
+    target_x_m, target_y_m, _ = along(max(0.0, t_s - 3) * 0.45 + 1.6)
+    return RunView(
+        scenario="corridor",
+        now_s=t_s,
+        length_s=60.0,
+        agent=agent_view(t_s),
+        plan=FLOOR_PLAN,
+        rover=Pose(x_m, y_m, heading),
+        target=(target_x_m, target_y_m),
+        trail=tuple(_trail(t_s)),
+        bearing_rad=0.05 * math.sin(t_s * 1.3),
+        distance_m=1.6,
+        page="http://127.0.0.1:8000",
+        news=("19.0 s  edge-1 -> edge-2, better, 40 ms without a result", "37.0 s  edge-2 -> edge-3, better, 40 ms"),
+    )
+
+
+def _trail(t_s: float) -> Iterator[tuple[XY, str]]:
+    for half_second in range(6, int(t_s * 2)):
+        then_s = half_second / 2
+        yield along((then_s - 3) * 0.45)[:2], COLOURS[serving(then_s) or "edge-1"]
+
+
+def _rgb(colour: str) -> RGB:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

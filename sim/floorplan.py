@@ -49,6 +49,9 @@ class FloorPlan:
         }
 
 
+NO_PLAN = FloorPlan()
+
+
 def floor_plan(scenario: Scenario) -> FloorPlan:
     """Of a scenario, with its servers at their access points; those behind one access point stand side by side."""
     place = scenario.world

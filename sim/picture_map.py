@@ -9,7 +9,8 @@ from matplotlib import patheffects
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Polygon
 
-from sim.floorplan import XY, FloorPlan
+from sim.floorplan import FloorPlan
+from sim.place import XY
 from sim.trace import Tick, Trace
 
 INK, FAINT, PAPER, ALARM, NO_SERVER = "#1f2933", "#7b8794", "#ffffff", "#d64545", "#9aa5b1"
