@@ -83,6 +83,7 @@ class Probe:
     server_id: str
     probe: int
     timeout_s: float
+    padding_bytes: int = 0  # as large as a frame, so that the probe takes as long on the path as a frame would
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,17 @@ class Counts:
     hedged: int = 0
     late: int = 0  # answers to frames that were settled before; not an outcome
     unsent: int = 0  # offered while there was no server or no room; never sent, so without an outcome
+    overtaken: int = 0  # among the results: came after the result of a newer frame, so not delivered
 
     @property
     def unaccounted(self) -> int:
         return self.sent - self.pending - sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """For a person to know, for no code to act on: two servers with one id, a server that answers garbage."""
+
+    at_s: float
+    server_id: str
+    text: str

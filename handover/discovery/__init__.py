@@ -1,0 +1,1 @@
+"""Where servers are heard of. Being heard of says nothing about being alive."""

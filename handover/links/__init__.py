@@ -1,0 +1,1 @@
+"""Connections to servers: one file for each kind of server."""
