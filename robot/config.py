@@ -1,11 +1,11 @@
 """All settings of one robot: file, environment (`TAGALONG_ROBOT__SERVO__KEEP_DISTANCE_M`) and flags."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from common.settings import Strict, load_settings
 from handover.config import HandoverConfig
@@ -19,6 +19,11 @@ from robot.tracker import TrackerConfig
 
 ENV_PREFIX = "TAGALONG_ROBOT"
 TASK_OF_LABEL = {"person": "person", "face": "face"}  # every other label is a class of `coco`
+
+
+def _of_kind(kind: str) -> Callable[[Any], Any]:
+    """`camera: {source: film.avi}` needs no `kind`: where none is given it is this one."""
+    return lambda data: {"kind": kind, **data} if isinstance(data, Mapping) else data
 
 
 class SimCameraConfig(Strict):
@@ -35,6 +40,8 @@ class ConsoleBaseConfig(Strict):
     """What the wheels on paper can do."""
     turn_max_radps: float = Field(default=2.5, gt=0, le=10)
     """What the wheels on paper can do."""
+    reckons: bool = False
+    """On: its odometry is where the commands would have taken it. Off: it says that it stands, as a webcam on a desk does."""
 
 
 class SimBaseConfig(Strict):
@@ -68,9 +75,13 @@ class RobotConfig(Strict):
 
     robot_id: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     """Name towards servers and in logs; the host's name unless given."""
-    camera: Annotated[OpencvCameraConfig | SimCameraConfig, Field(discriminator="kind")] = OpencvCameraConfig()
+    camera: Annotated[
+        OpencvCameraConfig | SimCameraConfig, Field(discriminator="kind"), BeforeValidator(_of_kind("opencv"))
+    ] = OpencvCameraConfig()
     """Where pictures come from."""
-    base: Annotated[ConsoleBaseConfig | SimBaseConfig, Field(discriminator="kind")] = ConsoleBaseConfig()
+    base: Annotated[
+        ConsoleBaseConfig | SimBaseConfig, Field(discriminator="kind"), BeforeValidator(_of_kind("console"))
+    ] = ConsoleBaseConfig()
     """What drives."""
     lights: Literal["console", "none"] = "console"
     """Where the light is shown."""

@@ -52,14 +52,19 @@ class Perception:
         heights_m: Mapping[str, float],
         default_height_m: float,
     ) -> None:
-        self._tracker = Tracker(tracker, camera)
-        self._selector = TargetSelector(target, camera)
-        self._history = OdometryHistory()
+        self._tracker_config, self._target_config = tracker, target
         self._ground = GroundFilter(approach)
-        self._ranger = Ranger(camera)
         self._heights_m, self._default_height_m = heights_m, default_height_m
         self.label = target.label
         self.dropped = Dropped()
+        self.use_camera(camera)
+
+    def use_camera(self, camera: CameraModel) -> None:
+        """The pictures come from another camera, or in another size: all starts anew."""
+        self.camera = camera
+        self._tracker = Tracker(self._tracker_config, camera)
+        self._selector = TargetSelector(self._target_config, camera)
+        self._ranger = Ranger(camera)
         self.forget()
 
     def forget(self) -> None:
@@ -120,6 +125,10 @@ class Perception:
         if self.target.track is not None and self.target.track.last_seen_s >= result.capture_s:
             self._measure(result.capture_s, self.target.track, sane)
         return True
+
+    def tracks_at(self, now_s: float) -> list[Track]:
+        """All tracks as they should be now, for pages and pictures."""
+        return self._tracker.predict(now_s, self._history.at)
 
     def look(self, now_s: float) -> Seen:
         """The target and the robot at `now_s`."""

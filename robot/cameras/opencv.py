@@ -5,6 +5,7 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,8 @@ from robot.hardware import EndOfVideo
 from robot.values import BGR, CameraModel, Frame
 
 log = logging.getLogger(__name__)
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a missing device we tell ourselves
 
 SILENT_S = 2.0  # a camera that gives no picture for so long is gone; the slowest webcams give five a second
 OPEN_S = 5.0  # for a stream's server to answer
@@ -44,7 +47,8 @@ class OpencvCamera:
         if self._is_file:
             rate = capture.get(cv2.CAP_PROP_FPS)
             pace_s = 1 / rate if 1 <= rate <= 240 else 1 / self._config.fps  # some files do not know their rate
-        self._reader = _Reader(capture, pace_s, self._config.repeat, asyncio.get_running_loop())
+        repeat = self._is_file and self._config.repeat
+        self._reader = _Reader(capture, pace_s, self._reopen if repeat else None, asyncio.get_running_loop())
 
     async def latest(self) -> Frame:
         if self._reader is None:
@@ -82,6 +86,9 @@ class OpencvCamera:
             raise DeviceError(f"camera {config.source}: cannot be opened. {self._advice()}")
         return capture
 
+    def _reopen(self) -> "cv2.VideoCapture":
+        return cv2.VideoCapture(self._config.source)
+
     def _advice(self) -> str:
         if self._is_webcam:
             return "Look with `ls /dev/video*` which there are, or give a video file or an rtsp:// address."
@@ -101,11 +108,16 @@ class _Reader:
     """The thread that reads, and the slot of one picture between it and the event loop."""
 
     def __init__(
-        self, capture: "cv2.VideoCapture", pace_s: float, repeat: bool, loop: asyncio.AbstractEventLoop
+        self,
+        capture: "cv2.VideoCapture",
+        pace_s: float,
+        reopen: "Callable[[], cv2.VideoCapture] | None",
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        """`pace_s`: time between pictures of a file, 0 for a live source. `reopen`: play it again at its end."""
         self._capture = capture
         self._pace_s = pace_s
-        self._repeat = repeat
+        self._reopen = reopen
         self._loop = loop
         self._slot: tuple[BGR, float] | None = None
         self._ended = False
@@ -142,7 +154,7 @@ class _Reader:
                 capture_s = time.monotonic()  # the picture is taken here; decoding it comes after
                 done, bgr = self._capture.retrieve() if grabbed else (False, None)
                 if not done or bgr is None:
-                    if not (self._repeat and self._pace_s and self.pictures and self._rewind()):
+                    if self._reopen is None or not self.pictures or not self._rewind(self._reopen):
                         return
                     continue
                 self.pictures += 1
@@ -155,8 +167,11 @@ class _Reader:
             self._capture.release()
             self._tell(None)
 
-    def _rewind(self) -> bool:
-        return bool(self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0))
+    def _rewind(self, reopen: "Callable[[], cv2.VideoCapture]") -> bool:
+        """Opened anew: not every format can be wound back, a single picture for one."""
+        self._capture.release()
+        self._capture = reopen()
+        return bool(self._capture.isOpened())
 
     def _tell(self, picture: tuple[BGR, float] | None) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A robot without wheels: prints what it would do, shows its lights in colour, and reckons where it would be."""
+"""A robot without wheels: prints what it would do and shows its lights in colour."""
 
 import asyncio
 import math
@@ -24,12 +24,20 @@ class ConsoleBase:
     """Wheels on paper: obeys at once, within its limits."""
 
     def __init__(
-        self, limits: Limits | None = None, console: Console | None = None, clock: Callable[[], float] = _now_s
+        self,
+        limits: Limits | None = None,
+        console: Console | None = None,
+        clock: Callable[[], float] = _now_s,
+        reckons: bool = False,
     ) -> None:
+        """`reckons`: its odometry is where the commands would have taken it. Only right where something else moves the
+        camera along; a webcam on a desk stands still, and so says the odometry then."""
+        self._reckons = reckons
         self._limits = limits or Limits()
         self._console = console or Console(highlight=False)
         self._clock = clock
         self._history = OdometryHistory()
+        self.command = STILL  # in force now
         self._printed = STILL
         self._printed_s = -math.inf
         self._watchdog = Watchdog(self._silence)
@@ -48,8 +56,9 @@ class ConsoleBase:
         self._go(STILL)
 
     def odometry(self) -> Odometry:
-        """Dead reckoning: the sum of what was commanded."""
         now_s = self._clock()
+        if not self._reckons:
+            return Odometry(now_s, Pose())
         here = self._history.at(now_s)
         if here is not None:
             return here
@@ -58,6 +67,7 @@ class ConsoleBase:
 
     def _go(self, command: DriveCommand) -> None:
         here = self.odometry()
+        self.command = command
         self._history.add(Odometry(here.time_s, here.pose, command.forward_mps, command.left_mps, command.turn_radps))
         self._tell(here.time_s, command)
 
@@ -96,7 +106,8 @@ class ConsoleLights:
         lit = light if light.effect is Effect.OFF else Light(Effect.STEADY, light.rgb)
         red, green, blue = colour_at(lit, 0.0)
         rate = f" {light.hz:g} Hz" if light.hz else ""
-        text = Text("light  ").append("████", style=f"rgb({red},{green},{blue})").append(f" {light.effect}{rate}")
+        name = f" #{light.rgb[0]:02x}{light.rgb[1]:02x}{light.rgb[2]:02x}"
+        text = Text("light  ").append("████", style=f"rgb({red},{green},{blue})").append(f" {light.effect}{rate}{name}")
         self._console.print(text)
 
 

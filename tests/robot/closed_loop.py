@@ -93,9 +93,8 @@ class Loop:
             self._move(STEP_S)
         return self.history[first:]
 
-    @property
-    def state(self) -> State:
-        return self.core.state
+    def is_in(self, state: State) -> bool:
+        return self.core.state is state
 
     def truth(self) -> tuple[float, float]:
         x, y = self.person(self.time_s - self.began_s)

@@ -19,7 +19,7 @@ def following(person_x: float = 3.0, seed: int = 1) -> Loop:
     """A loop that is driving straight ahead after a person who walks away."""
     loop = Loop(CONFIG, walk((person_x, 0), (60, 0, 0.8, 0)), seed)
     loop.run(4.0)
-    assert loop.state is State.FOLLOW
+    assert loop.is_in(State.FOLLOW)
     assert loop.speed.forward_mps > 0.5
     return loop
 
@@ -27,7 +27,7 @@ def following(person_x: float = 3.0, seed: int = 1) -> Loop:
 def searching(config: RobotConfig = CONFIG) -> Loop:
     loop = Loop(config, standing(-3, 0))
     loop.run(2.0)
-    assert loop.state is State.SEARCH
+    assert loop.is_in(State.SEARCH)
     assert loop.speed.turn_radps == pytest.approx(math.radians(24), abs=0.01)
     return loop
 
@@ -70,7 +70,7 @@ def test_wheels_get_no_motion_300_ms_after_the_last_picture_when_the_server_dies
     assert moves_until(moments) < died_s + 0.3
     assert oldest_while_moving(moments) < 0.28
     assert loop.core.safety.stops == 1
-    assert loop.state is State.OFFLINE
+    assert loop.is_in(State.OFFLINE)
     assert loop.speed.forward_mps == pytest.approx(0, abs=0.001)
     assert StopReason.OLD_RESULT in {m.decision.reason for m in moments}
 
@@ -88,12 +88,12 @@ def test_wheels_get_no_motion_300_ms_after_the_last_picture_when_the_server_dies
     moments = loop.run(2.0)
     assert moves_until(moments) < died_s + 0.3
     assert oldest_while_moving(moments) < 0.28
-    assert loop.state is State.OFFLINE
+    assert loop.is_in(State.OFFLINE)
     assert loop.speed.is_still or abs(loop.speed.turn_radps) < 1e-3
 
     loop.answering = True
     loop.run(1.0)
-    assert loop.state is State.SEARCH
+    assert loop.is_in(State.SEARCH)
     assert loop.run(25.0)[-1].decision.state is State.FOLLOW  # found behind it
 
 
@@ -126,7 +126,7 @@ def test_a_lost_person_is_searched_on_the_side_where_they_went(x: float, y: floa
     loop.run(4.0)
     loop.visible = False
     loop.run(4.0)
-    assert loop.state is State.SEARCH
+    assert loop.is_in(State.SEARCH)
     assert loop.speed.turn_radps == pytest.approx(way * math.radians(24), abs=0.01)
     assert loop.speed.forward_mps == pytest.approx(0, abs=0.01)
 
@@ -135,14 +135,14 @@ def test_a_search_without_success_ends_idle_and_the_next_person_to_appear_is_fol
     loop = searching()
     loop.visible = False
     moments = loop.run(26.0)
-    assert loop.state is State.IDLE
+    assert loop.is_in(State.IDLE)
     turned = [m for m in moments if m.decision.state is State.SEARCH]
     assert turned[-1].time_s - loop.began_s == pytest.approx(1.0 + 25.0, abs=0.1)
     assert moments[-1].decision.command.is_still
     loop.visible = True
     loop.pose = Pose(0, 0, math.pi)
     loop.run(1.0)
-    assert loop.state is State.FOLLOW
+    assert loop.is_in(State.FOLLOW)
 
 
 def test_it_does_not_drive_on_blindly_towards_somebody_who_vanished() -> None:
@@ -178,7 +178,7 @@ def test_told_to_idle_it_leaves_the_person_in_view_alone_until_somebody_appears_
     assert {m.decision.state for m in loop.run(4.0)} == {State.IDLE}
     loop.visible = True
     loop.run(1.5)
-    assert loop.state is State.FOLLOW
+    assert loop.is_in(State.FOLLOW)
 
 
 def test_idle_and_an_outage_do_not_make_it_search() -> None:
@@ -203,7 +203,7 @@ def test_hit_it_escapes_away_from_the_plate_for_two_seconds_and_rests(side: Armo
     loop.core.on_hit(loop.time_s, side)
     assert {m.decision.state for m in loop.run(1.98)} == {State.HIT}
     loop.run(0.5)
-    assert loop.state is State.IDLE
+    assert loop.is_in(State.IDLE)
     assert loop.pose.x_m - before.x_m == pytest.approx(x * 0.24, abs=0.03)
     assert loop.pose.y_m - before.y_m == pytest.approx(y * 0.24, abs=0.03)
 
@@ -242,7 +242,7 @@ def test_a_clock_that_jumps_stops_it_and_it_follows_again_by_itself(jump_s: floa
     assert loop.core.safety.stops == 1
     for moment in moments:
         assert moment.decision.command.is_still or 0 <= moment.decision.result_age_s < 0.28
-    assert loop.state is State.FOLLOW
+    assert loop.is_in(State.FOLLOW)
     assert loop.speed.forward_mps > 0.5
 
 

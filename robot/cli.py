@@ -1,0 +1,135 @@
+"""`tagalong robot`: one robot until q, Ctrl-C, SIGTERM or the end of its video."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from common.errors import ConfigError, TagalongError
+from common.logs import LogLevel, set_up_logs
+from robot.agent import Agent
+from robot.build import base_of, camera_of, lights_of
+from robot.config import RobotConfig
+from robot.hardware import Base, Camera
+from robot.keyboard import HELP, Keyboard
+from robot.values import Key
+from robot.view import AgentView
+
+log = logging.getLogger(__name__)
+
+
+def robot(
+    camera: Annotated[
+        str | None, typer.Option(help="Webcam index, video file or rtsp:// address. [default: 0]")
+    ] = None,
+    driver: Annotated[str | None, typer.Option(help="console: prints what it would drive. [default: console]")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="What to follow: person, face or a COCO class. [default: person]")
+    ] = None,
+    server: Annotated[
+        list[str] | None, typer.Option(help="HOST:PORT of an edge server that is not announced; may be repeated.")
+    ] = None,
+    discovery: Annotated[
+        bool | None, typer.Option("--discovery/--no-discovery", help="Find announced servers. [default: on]")
+    ] = None,
+    interface: Annotated[
+        list[str] | None, typer.Option(help="Look for servers only there; may be repeated. Also $TAGALONG_INTERFACES.")
+    ] = None,
+    keep_distance: Annotated[float | None, typer.Option(help="Metres to keep from the target. [default: 1.5]")] = None,
+    repeat: Annotated[bool | None, typer.Option("--repeat/--once", help="Play a video file again and again.")] = None,
+    web: Annotated[
+        bool | None, typer.Option("--web/--no-web", help="A page to watch the robot. [default: off]")
+    ] = None,
+    web_host: Annotated[str | None, typer.Option(help="Address of the page. [default: 127.0.0.1]")] = None,
+    web_port: Annotated[int | None, typer.Option(help="Port of the page. [default: 8080]")] = None,
+    log_file: Annotated[Path | None, typer.Option("--log", help="Write a CSV log there.")] = None,
+    id: Annotated[str | None, typer.Option(help="Name of this robot. [default: host name]")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Prometheus metrics; 0 is off. [default: 0]")] = None,
+    duration: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many seconds.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings; flags win over it.")] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="How much to say on standard error.")] = LogLevel.INFO,
+) -> None:
+    """Run a robot: it finds edge servers nearby and follows what they see.
+
+    Try it with a webcam and no wheels, beside `tagalong edge`: tagalong robot --camera 0 --driver console
+    """
+    set_up_logs(log_level)
+    source = {"camera.kind": "sim"} if camera == "sim" else {"camera.source": camera}
+    overrides: dict[str, Any] = {
+        **source,
+        "camera.repeat": repeat,
+        "base.kind": driver,
+        "target.label": label,
+        "handover.servers": [{"address": address} for address in server] if server else None,
+        "handover.zeroconf": discovery,
+        "handover.interfaces": interface or None,
+        "servo.keep_distance_m": keep_distance,
+        "web.enabled": web,
+        "web.host": web_host,
+        "web.port": web_port,
+        "log.path": log_file,
+        "robot_id": id,
+        "metrics_port": metrics_port,
+    }
+    try:
+        run_with(RobotConfig.load(config, overrides), duration_s=duration)
+    except TagalongError as error:
+        for line in str(error).splitlines():
+            print(f"tagalong robot: {line}", file=sys.stderr)
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+
+
+def run_with(
+    config: RobotConfig,
+    camera_factory: Callable[[RobotConfig], Camera] = camera_of,
+    base_factory: Callable[[RobotConfig, Console], Base] = base_of,
+    duration_s: float | None = None,
+) -> AgentView:
+    """Run one robot to its end; returns the last look at it. Raises TagalongError."""
+    return asyncio.run(_run(config, camera_factory, base_factory, duration_s))
+
+
+async def _run(
+    config: RobotConfig,
+    camera_factory: Callable[[RobotConfig], Camera],
+    base_factory: Callable[[RobotConfig, Console], Base],
+    duration_s: float | None,
+) -> AgentView:
+    console = Console(highlight=False)
+    keyboard = Keyboard() if config.keyboard else None
+    agent = Agent(config, camera_factory(config), base_factory(config, console), lights_of(config, console), keyboard)
+    console.print(
+        f"robot {config.robot_id}: looks for {config.target.label}, asks for {', '.join(config.wanted_tasks)}"
+    )
+    if keyboard is not None and keyboard.is_there:
+        console.print(HELP)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _quit_on, loop, number, agent)
+    try:
+        async with asyncio.timeout(duration_s):
+            await agent.run()
+    except TimeoutError:
+        log.info("%.0f s are over", duration_s)
+    view = agent.view()
+    _say_goodbye(console, view)
+    return view
+
+
+def _quit_on(loop: asyncio.AbstractEventLoop, number: signal.Signals, agent: Agent) -> None:
+    """The first time in good order; a second one ends the program as usual."""
+    loop.remove_signal_handler(number)
+    agent.press(Key.QUIT)
+
+
+def _say_goodbye(console: Console, view: AgentView) -> None:
+    if view.counts is None:
+        return
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in view.counts.outcomes.items() if count)
+    console.print(f"sent {view.counts.sent} frames: {outcomes or 'none answered'}; {view.safety_stops} safety stops")
