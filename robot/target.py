@@ -150,11 +150,13 @@ class TargetSelector:
         for track in tracks:
             if not track.confirmed or now_s - track.last_seen_s >= config.coast_after_s:
                 continue
-            if track.track_id != memory.last.track_id and not self._is_plausible(track, memory):
-                continue
             distance2 = memory.distance2(track)
-            if distance2 < best_distance2:
+            if distance2 >= best_distance2:
+                continue
+            if track.track_id == memory.last.track_id or self._is_plausible(track, memory):
                 best, best_distance2 = track, distance2
+            else:
+                memory.saw_double(track)
         return best
 
     def _is_plausible(self, track: Track, memory: Memory) -> bool:

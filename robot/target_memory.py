@@ -8,7 +8,9 @@ from robot.tracker_object import HEIGHT_M
 from robot.values import CameraModel, Track, wrap_rad
 
 _LOOKED_AFTER_RAD = 0.05  # a robot that turned this far towards where the target left looks beyond that edge
-_EDGE = 0.02  # of the frame's width: who was last seen with the box this near to the edge, or beyond, has walked out
+# Who was last seen this near to the frame's edge (of its width; and half a box), or as near as a second's walk towards
+# it, is taken to have walked out.
+_EDGE, _SOON_S = 0.02, 1.0
 _SIZE_RATIO = 1.5  # of heights, for a short absence; people come nearer or go away while not seen
 _SIZE_RATIO_PER_S = 0.25
 _OTHER_SIDE_S = 6.0  # time to walk round the robot, from one edge of the picture to the other
@@ -28,6 +30,7 @@ class Memory:
         self._look = Appearance(colour(track.mean_rgb))
         self._others: dict[int, Colour] = {}  # tracks seen beside the target, and so not the target, with their colours
         self._seen_s = -math.inf
+        self._doubles_s: dict[int, float] = {}  # tracks that looked like the target and were not, when last seen
         self.last = track
 
     def keep(self, track: Track, tracks: Sequence[Track], fresh_s: float) -> None:
@@ -37,6 +40,7 @@ class Memory:
         if track.last_seen_s <= self._seen_s:
             return
         self._seen_s = track.last_seen_s
+        self._doubles_s.clear()
         self.last = track
         self._look.add(colour(track.mean_rgb), _COLOUR_MEMORY)
         for other in tracks:
@@ -44,6 +48,11 @@ class Memory:
                 self._others[other.track_id] = colour(other.mean_rgb)
         if len(self._others) > 200:
             self._others = {t.track_id: colour(t.mean_rgb) for t in tracks if t.track_id in self._others}
+
+    def saw_double(self, track: Track) -> None:
+        """Somebody with the same colours was there and not believed to be the target. It may have been: so whoever
+        comes next has not been away since the target was last seen, but since then."""
+        self._doubles_s[track.track_id] = track.last_seen_s
 
     def distance2(self, track: Track) -> float:
         """Squared Mahalanobis distance of the colours; generous, as the light is another one after a while."""
@@ -86,7 +95,8 @@ class Memory:
             return gone_s > _OTHER_SIDE_S  # came in far from where the target went out
         if side * wrap_rad(self._heading_rad(first) - self._heading_rad(last)) > _LOOKED_AFTER_RAD:
             return True  # the robot turned that way, and there somebody is
-        return gone_s >= self._away_s
+        doubles_s = (seen_s for number, seen_s in self._doubles_s.items() if number != first.track_id)
+        return first.time_s - max(last.last_seen_s, *doubles_s, -math.inf) >= self._away_s
 
     def _heading_rad(self, track: Track) -> float:
         return wrap_rad(track.azimuth_rad - self._camera.bearing_rad(track.box.cx))
@@ -94,10 +104,9 @@ class Memory:
     def _side_left(self) -> int:
         """1: walked out at the left edge, -1: at the right edge, 0: vanished inside the picture."""
         box, speed = self.last.box, self.last.velocity[0]
-        soon = 0.3 * speed  # the last steps are often not seen any more
-        margin = _EDGE + 0.1 * box.w
-        if box.x + min(0.0, soon) < margin:
+        # the last steps are often not seen any more
+        if box.x < max(_EDGE + 0.5 * box.w, -_SOON_S * speed):
             return 1
-        if box.x + box.w + max(0.0, soon) > 1 - margin:
+        if 1 - box.x - box.w < max(_EDGE + 0.5 * box.w, _SOON_S * speed):
             return -1
         return 0

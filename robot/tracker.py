@@ -12,7 +12,7 @@ from pydantic import Field
 from common.settings import Strict
 from protos.messages import Box, Detection
 from robot.assignment import assign
-from robot.tracker_object import Scale, Sighting, TrackedObject, scale_of, turned_column
+from robot.tracker_object import Scale, Sighting, TrackedObject, edge_margin, scale_of, turned_column
 from robot.tracker_overlap import MEET, Meeting, covered
 from robot.values import CameraModel, Odometry, Track, wrap_rad
 
@@ -58,7 +58,8 @@ class Tracker:
         self._next_id = 1
         self._time_s = -math.inf
         self._heading_rad: float | None = None
-        self._noise = (1.0, 1.0)  # learnt: variance of places and sizes against what was assumed
+        self._noise = (2.0, 2.0)  # learnt: variance of places and sizes against what was assumed
+        self._noise_samples = 0
 
     def reset(self) -> None:
         """Forget all tracks. Ids go on: none is ever given twice."""
@@ -192,9 +193,11 @@ class Tracker:
         place = ((dx * dx - each.cx.pp) / plain.noise_x + (dy * dy - each.cy.pp) / plain.noise_y) / 2
         size = ((dw * dw - each.w.pp) / plain.noise_w + (dh * dh - each.h.pp) / plain.noise_h) / 2
         old_place, old_size = self._noise
+        self._noise_samples += 1
+        share = max(0.02, 1 / (10 + self._noise_samples))  # the assumption counts as ten samples
         self._noise = (
-            max(0.2, min(10.0, old_place + 0.02 * (min(place, 20.0) - old_place))),
-            max(0.2, min(10.0, old_size + 0.02 * (min(size, 20.0) - old_size))),
+            max(0.2, min(10.0, old_place + share * (min(place, 20.0) - old_place))),
+            max(0.2, min(10.0, old_size + share * (min(size, 20.0) - old_size))),
         )
 
     def _judge_meetings(self) -> None:
@@ -223,7 +226,7 @@ class Tracker:
         """Walked out of the picture, or stood with a part outside; not where the robot turned away from it."""
         if self._time_s - each.seen_s <= _LEFT_S:
             return False
-        margin = 0.1 * each.w.p
+        margin = max(0.1 * each.w.p, edge_margin(each.label, each.w.p, each.h.p, self._camera, self._noise))
         left, right = each.cx.p - each.w.p / 2 < margin, each.cx.p + each.w.p / 2 > 1 - margin
         by_robot = each.swept < -margin if left else each.swept > margin
         return (left or right) and not by_robot

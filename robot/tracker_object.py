@@ -16,7 +16,8 @@ _OTHER_HEIGHT_M = 1.0
 _POSITION_PX, _POSITION_SHARE = 2.0, 0.02
 _SIZE_PX, _SIZE_SHARE = 3.0, 0.03
 
-_EDGE_SIGMAS = 2.0  # a box this near to the frame's edge may be cut off by it
+# A box this near to the frame's edge may be cut off by it; at least 10 px of 640.
+_EDGE_SIGMAS, _EDGE_LEAST = 2.0, 0.015
 _FAR_RAD = 1.3  # beyond this bearing a column means nothing any more
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -42,7 +43,7 @@ class Sighting:
         box = detection.box
         x1 = box.x + box.w
         look = colour(detection.mean_rgb)
-        edge = _EDGE_SIGMAS * math.sqrt(scale_of(detection.label, box.w, box.h, camera, noise).noise_x)
+        edge = edge_margin(detection.label, box.w, box.h, camera, noise)
         return cls(detection, look, box.x, x1, box.cy, box.w, box.h, box.x < edge, x1 > 1 - edge)
 
 
@@ -206,6 +207,11 @@ def scale_of(label: str, w: float, h: float, camera: CameraModel, noise: Noise =
     return Scale(
         metre_px / wide, metre_px / high, position / wide**2, position / high**2, size / wide**2, size / high**2
     )
+
+
+def edge_margin(label: str, w: float, h: float, camera: CameraModel, noise: Noise) -> float:
+    """How near to the frame's edge a box of that size counts as cut off."""
+    return max(_EDGE_LEAST, _EDGE_SIGMAS * math.sqrt(scale_of(label, w, h, camera, noise).noise_x))
 
 
 def turned_column(x: float, turned_rad: float, camera: CameraModel) -> float:
