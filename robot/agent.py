@@ -51,10 +51,12 @@ class Agent:
         keyboard: Keyboard | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_decision: Callable[[float, Decision], None] | None = None,
+        on_deliver: Callable[[Deliver], None] | None = None,
+        on_event: Callable[[Moved | MoveCompleted], None] | None = None,
     ) -> None:
-        """`clock` must be the one that stamps the camera's pictures."""
+        """`clock` must be the one that stamps the camera's pictures. The `on_` functions only watch; none may block."""
         self.config = config
-        self.on_decision = on_decision
+        self.on_decision, self.on_deliver, self.on_event = on_decision, on_deliver, on_event
         self._camera, self._base, self._lights, self._keyboard = camera, base, lights, keyboard
         self._clock = clock
         self.core = AgentCore(config, camera.model, clock())
@@ -248,6 +250,8 @@ class Agent:
         if capture_s is None or reply.outcome is not Outcome.RESULT:
             return
         self._rtt_s = deliver.rtt_s
+        if self.on_deliver is not None:
+            self.on_deliver(deliver)
         self.metrics.rtt.labels(deliver.server_id).observe(deliver.rtt_s)
         result = Result(reply.number, capture_s, now_s, reply.detections, deliver.server_id, deliver.rtt_s)
         if self.core.on_result(result):
@@ -255,6 +259,8 @@ class Agent:
             self._log_row(now_s, deliver.server_id, deliver.rtt_s, len(reply.detections))
 
     def _on_event(self, event: Moved | MoveCompleted) -> None:
+        if self.on_event is not None:
+            self.on_event(event)
         if isinstance(event, Moved):
             self.core.on_server(self._clock(), event.to_server)
             log.info("server: %s (%s)", event.to_id or "none", event.reason)

@@ -1,0 +1,233 @@
+"""A run in real time: the robot's agent in this process, edge servers in theirs, proxies as radio links between."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from common.supervise import Job, supervise
+from handover.values import Counts, Deliver, MoveCompleted, Moved
+from robot.agent import Agent
+from robot.config import RobotConfig
+from robot.decision import Decision
+from robot.keyboard import Keyboard
+from robot.values import BGR
+from sim import multicast
+from sim.body import SimBase, SimCamera, SimLights, WorldClock
+from sim.edges import EdgeProcess, EdgeSpec
+from sim.faults import FaultSchedule, Struck
+from sim.observe import tick_of
+from sim.plan import Plan
+from sim.proxy import ShapingProxy
+from sim.radio import RadioModel
+from sim.report import Recorder
+from sim.scenario import ServerSpec
+from sim.shaping import LinkShape
+from sim.world import Truth, World
+
+INTERFACE = "127.0.0.1"
+RADIO_S = 0.1
+MAX_NEWS = 50
+
+
+@dataclass(slots=True)
+class Cell:
+    """One server process and the link to it."""
+
+    spec: ServerSpec
+    proxy: ShapingProxy
+    process: EdgeProcess
+
+
+class RealTime:
+    """One run. `await run()`; queries may be asked from tasks beside it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        keyboard: Keyboard | None = None,
+        see: Callable[[BGR], None] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`see` gets every picture taken, `say` what happens before the run starts."""
+        self.plan = plan
+        self.recorder = Recorder(plan.robot.servo.keep_distance_m)
+        self.news: deque[str] = deque(maxlen=MAX_NEWS)
+        self.world = World(plan.scenario, plan.seed)
+        self.agent: Agent | None = None
+        self.truth: Truth | None = None
+        self.now_s = 0.0
+        self.cells: dict[str, Cell] = {}
+        self._say = say
+        self._keyboard = keyboard
+        self._clock = WorldClock(self.world)
+        is_oracle = any(name == "oracle" for server in plan.scenario.servers for name in server.engines.values())
+        self.camera = SimCamera(self._clock, plan.scenario.camera.fps, is_oracle, see)
+        self._radio = RadioModel(plan.scenario, plan.seed)
+        self._faults = FaultSchedule(plan.scenario.faults)
+        self._background: set[asyncio.Task[None]] = set()
+        self._began_s = 0.0
+
+    async def run(self, *others: Job) -> tuple[Counts, float, float]:
+        """Play the scenario. Returns the frame counts, simulated and real seconds. `others` run beside it.
+
+        Raises EdgeError for a server that does not start, DeviceError where nothing can be drawn.
+        """
+        has_multicast = multicast.works_on(INTERFACE)
+        if not has_multicast:
+            self._say("No multicast here: the robot is given the servers' addresses.")
+        try:
+            await self._start_cells(has_multicast)
+            await self.camera.open()
+            agent = self.agent = Agent(
+                self._robot_config(has_multicast),
+                self.camera,
+                SimBase(self._clock),
+                SimLights(self.world),
+                self._keyboard,
+                on_decision=self._on_decision,
+                on_deliver=self._on_deliver,
+                on_event=self._on_event,
+            )
+            self._clock.start()
+            self._began_s = time.monotonic()
+            jobs = [
+                Job("world", self._clock.run),
+                Job("radio", self._run_radio),
+                Job("agent", agent.run, ends_all=True),
+                Job("end", self._await_end, ends_all=True),
+                *others,
+            ]
+            await supervise(jobs)
+            length_s = min(time.monotonic() - self._began_s, self.plan.scenario.length_s)
+            return agent.session.counts(), length_s, time.monotonic() - self._began_s
+        finally:
+            await self._end_cells()
+
+    # ---- servers and links ----
+
+    def _robot_config(self, has_multicast: bool) -> RobotConfig:
+        config = self.plan.robot
+        servers: tuple[dict[str, Any], ...] = ()
+        if not has_multicast:
+            servers = tuple(
+                {"address": f"{INTERFACE}:{cell.proxy.port}", "id": cell.spec.id, "colour": cell.spec.colour}
+                for cell in self.cells.values()
+            )
+        handover = config.handover.model_copy(update={"zeroconf": has_multicast, "interfaces": (INTERFACE,)})
+        if servers:
+            handover = type(handover).model_validate({**handover.model_dump(), "servers": servers})
+        return config.model_copy(update={"handover": handover})
+
+    async def _start_cells(self, announce: bool) -> None:
+        names = ", ".join(spec.id for spec in self.plan.scenario.servers)
+        self._say(f"Starting {names} ...")
+        for spec in self.plan.scenario.servers:
+            proxy = ShapingProxy(seed=f"{self.plan.seed}/{spec.id}")
+            await proxy.start()
+            edge = EdgeSpec(
+                spec.id,
+                colour=spec.colour,
+                zone=spec.zone,
+                capacity=spec.capacity,
+                engines=spec.engines,
+                announce=announce,
+                interface=INTERFACE,
+            )
+            self.cells[spec.id] = Cell(spec, proxy, EdgeProcess(edge, proxy))
+        self._reshape()
+        async with asyncio.TaskGroup() as group:
+            for cell in self.cells.values():
+                group.create_task(cell.process.start(), name=f"start {cell.spec.id}")
+
+    async def _end_cells(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(cell.process.terminate() for cell in self.cells.values()))
+        for cell in self.cells.values():
+            await cell.proxy.stop()
+
+    async def _run_radio(self) -> None:
+        while True:
+            for server_id, link in self._reshape().items():
+                if self.agent is not None:
+                    self.agent.session.radio(server_id, link.level_dbm, link.quality)
+            await asyncio.sleep(RADIO_S)
+
+    def _reshape(self) -> dict[str, Any]:
+        pose = self.world.pose()
+        links = self._radio.links(self.world.time_s, (pose.x_m, pose.y_m))
+        for server_id, link in links.items():
+            self.cells[server_id].proxy.shape = LinkShape.of(link)
+        return dict(links)
+
+    async def _await_end(self) -> None:
+        await asyncio.sleep(self.plan.scenario.length_s)
+
+    # ---- what the agent tells ----
+
+    def _on_decision(self, now_s: float, decision: Decision) -> None:
+        self.now_s = now_s - self._clock.start_s
+        assert self.agent is not None
+        active = self.agent.session.active
+        for struck in self._faults.strike(self.now_s, active.server_id if active else None, self):
+            self._note_fault(struck)
+        self.truth = self.world.truth()
+        self.recorder.tick(tick_of(self.now_s, self.truth, decision, active))
+
+    def _on_deliver(self, deliver: Deliver) -> None:
+        self.recorder.result(time.monotonic() - self._clock.start_s, deliver.server_id, deliver.rtt_s)
+
+    def _on_event(self, event: Moved | MoveCompleted) -> None:
+        if isinstance(event, Moved):
+            at_s = event.at_s - self._clock.start_s
+            self.recorder.moved(replace(event, at_s=at_s))
+            self.news.append(
+                f"{at_s:5.1f} s  {event.from_id or 'no server'} → {event.to_id or 'no server'}  {event.reason}"
+            )
+        else:
+            self.news.append(
+                f"{self.now_s:5.1f} s  first result of {event.moved.to_id} after {event.gap_s * 1e3:.0f} ms"
+            )
+
+    def _note_fault(self, struck: Struck) -> None:
+        self.recorder.struck(struck)
+        self.news.append(f"{struck.t_s:5.1f} s  fault: {struck.kind} {struck.server_id}")
+
+    # ---- faults (sim.faults.Target) ----
+
+    def kill(self, server_id: str) -> None:
+        self.cells[server_id].process.kill()
+
+    def restart(self, server_id: str) -> None:
+        self._spawn(self.cells[server_id].process.restart(), f"restart {server_id}")
+
+    def freeze(self, server_id: str) -> None:
+        self.cells[server_id].process.freeze()
+
+    def resume(self, server_id: str) -> None:
+        self.cells[server_id].process.resume()
+
+    def cut(self, server_id: str) -> None:
+        self.cells[server_id].proxy.cut()
+
+    def slow(self, server_id: str, worse: LinkShape) -> None:
+        self.cells[server_id].proxy.slow(worse)
+
+    def corrupt(self, server_id: str, share: float) -> None:
+        self.cells[server_id].proxy.corrupt(share)
+
+    def heal(self, server_id: str) -> None:
+        proxy = self.cells[server_id].proxy
+        proxy.heal()
+        proxy.slow(LinkShape())
+        proxy.corrupt(0)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """A fault strikes inside the control loop, which waits for nothing."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
