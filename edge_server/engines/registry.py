@@ -43,7 +43,7 @@ DEFAULT_TASKS = ("person", "face")
 DEFAULTS: Mapping[str, str] = {"person": "blazepose", "face": "blazeface", "coco": "yolo"}
 
 
-def create(name: str, models: ModelStore, **options: Any) -> Engine:
+def create(name: str, models: ModelStore, /, **options: Any) -> Engine:
     """Make one engine. Raises ConfigError (no such engine or option, library not installed) or ModelError (no file)."""
     if name not in ENGINES:
         raise ConfigError(f"there is no engine {name!r}. {_nearest(name, ENGINES)}")
@@ -101,7 +101,7 @@ def _check_type(engine: str, option: str, default: Any, value: Any) -> None:
     if kind not in (bool, int, float) or type(value) is kind or (kind is float and type(value) is int):
         return
     raise ConfigError(
-        f"engine {engine}: {option} is {value!r}, but has to be a {kind.__name__}, for example {default}."
+        f"engine {engine}: {option} is {value!r}, but has to be of type {kind.__name__}, for example {default}."
     )
 
 

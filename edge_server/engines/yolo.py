@@ -71,6 +71,8 @@ class YoloEngine:
     def detect(self, pictures: Sequence[Picture]) -> list[list[Detection]]:
         for picture in pictures:
             check(picture.bgr)
+        if not pictures:
+            return []
         found = self._network.candidates([picture.bgr for picture in pictures], self._confidence)
         return [self._detections(picture.bgr, each) for picture, each in zip(pictures, found, strict=True)]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from common.errors import ModelError
 from edge_server.models.manifest import MANIFEST, ByHand, Model
@@ -49,16 +49,21 @@ def list_models(dest: Dest = None) -> None:
     """All models of the manifest: whether they are here, where, licence and size."""
     search = (dest,) if dest else default_search()
     store = ModelStore(search)
-    table = Table("name", "state", "for", "size", "licence", "where")
+    table = Table(
+        Column("name", no_wrap=True),
+        Column("state", no_wrap=True),
+        Column("where", overflow="fold"),
+        "licence",
+        Column("size", no_wrap=True),
+    )
     for name in MANIFEST:
         found = store.find(name)
         table.add_row(
             name,
             f"[{STYLES[found.state]}]{found.state}[/]",
-            found.model.purpose,
-            _size(found.model.size),
+            str(found.path.parent) if found.path else _source(found.model),
             found.model.licence,
-            str(found.path) if found.path else _source(found.model),
+            _size(found.model.size),
         )
     console = Console()
     console.print(table)

@@ -138,8 +138,8 @@ def _keep(model: Model, source: IO[bytes], dest: Path, progress: Progress) -> No
                 if done != model.size or digest.hexdigest() != model.sha256:
                     what = _difference(model, done, digest.hexdigest())
                     raise ModelError(
-                        f"{model.name}: what came is not {model.file} as the manifest has it: {what}. Nothing was kept. "
-                        "Update tagalong, or check the mirror it came from."
+                        f"{model.name}: what came is not {model.file} as the manifest has it: {what}. "
+                        "Nothing was kept. Update tagalong, or check the mirror it came from."
                     )
                 temporary.flush()
                 os.fchmod(temporary.fileno(), 0o644)  # a container's user has to read it too
