@@ -41,7 +41,7 @@ class ConsoleBaseConfig(Strict):
     turn_max_radps: float = Field(default=2.5, gt=0, le=10)
     """What the wheels on paper can do."""
     reckons: bool = False
-    """On: its odometry is where the commands would have taken it. Off: it says that it stands, as a webcam on a desk does."""
+    """On: its odometry is where commands would have taken it. Off: it stands, as a webcam on a desk does."""
 
 
 class SimBaseConfig(Strict):

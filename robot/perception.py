@@ -13,6 +13,7 @@ from robot.tracker import Tracker, TrackerConfig
 from robot.values import CameraModel, DriveCommand, Odometry, Pose, Result, Track
 
 OWN_ODOMETRY_AFTER_S = 0.5  # without odometry from the base for so long, the robot's own commands stand in for it
+FAR = 1e6  # m, m/s or rad/s: no robot gets there, a broken driver does
 SAME_BOX_IOU = 0.3  # a detection that overlaps the target's track at least so much is what was seen of it
 
 
@@ -38,6 +39,7 @@ class Dropped:
     late: int = 0  # older than one taken in before
     from_future: int = 0
     bad_boxes: int = 0
+    bad_odometry: int = 0
 
 
 class Perception:
@@ -95,6 +97,11 @@ class Perception:
         return self._history.newest
 
     def on_odometry(self, odometry: Odometry) -> None:
+        pose = odometry.pose
+        numbers = (pose.x_m, pose.y_m, odometry.forward_mps, odometry.left_mps, odometry.turn_radps)
+        if not all(abs(number) < FAR for number in numbers) or not math.isfinite(odometry.time_s + pose.heading_rad):
+            self.dropped.bad_odometry += 1
+            return
         self._base_odometry_s = odometry.time_s
         self._history.add(odometry)
 

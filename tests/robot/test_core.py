@@ -1,0 +1,172 @@
+"""The core under any sequence of inputs, and one input at a time."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protos.messages import Box, Detection
+from robot.config import RobotConfig
+from robot.core import AgentCore
+from robot.decision import Sound
+from robot.states import State
+from robot.values import ArmourSide, CameraModel, Key, Odometry, Pose, Result
+from tests.robot.closed_loop import SERVER
+
+CONFIG = RobotConfig(robot_id="test")
+MOVING = {State.SEARCH, State.FOLLOW, State.HIT, State.EXPLORE}
+
+
+def person(x: float = 0.5, height: float = 0.4) -> Detection:
+    return Detection("person", 0.9, Box(x - 0.1, 0.5 - height / 2, 0.2, height), (180, 40, 40))
+
+
+def result(number: int, capture_s: float, received_s: float, *seen: Detection) -> Result:
+    return Result(number, capture_s, received_s, seen, "edge-1", received_s - capture_s)
+
+
+def driven(seconds: float, *seen: Detection) -> tuple[AgentCore, float]:
+    """A core that has had answers 20 times a second, 40 ms old, for so long; and the time."""
+    core, now_s = AgentCore(CONFIG, CameraModel(), 0.0), 0.0
+    for tick in range(round(seconds * 50)):
+        now_s = tick * 0.02
+        if tick % 3 == 2:
+            core.on_result(result(tick, now_s - 0.04, now_s, *seen))
+        core.tick(now_s)
+    return core, now_s
+
+
+any_float = st.floats(allow_nan=True, allow_infinity=True)
+boxes = st.builds(Box, *(st.one_of(st.floats(-0.2, 1.2), any_float) for _ in range(4)))
+detections = st.one_of(
+    st.builds(person, st.floats(0.2, 0.8), st.floats(0.1, 0.9)),
+    st.builds(Detection, st.sampled_from(["person", "face", ""]), any_float, boxes),
+)
+inputs = st.one_of(
+    st.tuples(st.just("tick"), st.one_of(st.just(0.02), st.floats(-1, 2))),
+    st.tuples(st.just("result"), st.floats(-0.1, 0.6), st.lists(detections, max_size=2)),
+    st.tuples(st.just("key"), st.sampled_from(list(Key))),
+    st.tuples(st.just("hit"), st.sampled_from(list(ArmourSide))),
+    st.tuples(st.just("odometry"), any_float),
+    st.tuples(st.just("run"), st.integers(1, 80)),  # a while of plain good answers, to get it moving
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(inputs, max_size=40))
+def test_no_sequence_of_inputs_moves_the_robot_without_a_fresh_answer(steps: list[tuple[object, ...]]) -> None:
+    core, now_s, number = AgentCore(CONFIG, CameraModel(), 0.0), 0.0, 0
+    captures: set[float] = set()
+
+    def answer(capture_s: float, *seen: Detection) -> None:
+        nonlocal number
+        number += 1
+        captures.add(capture_s)
+        core.on_result(result(number, capture_s, now_s, *seen))
+
+    def tick(step_s: float) -> None:
+        nonlocal now_s
+        now_s += step_s
+        decision = core.tick(now_s)
+        command = decision.command
+        if command.is_still:
+            return
+        assert all(map(math.isfinite, (command.forward_mps, command.left_mps, command.turn_radps)))
+        assert abs(command.forward_mps) <= CONFIG.safety.max_forward_mps
+        assert decision.state in MOVING
+        assert not core.safety.estop
+        newest = max((c for c in captures if c <= now_s), default=-math.inf)
+        assert now_s - newest <= 0.28  # 0.3 less the time to the next tick
+
+    for step in steps:
+        match step:
+            case ("tick", float(step_s)):
+                tick(step_s)
+            case ("result", float(age_s), list(seen)):
+                answer(now_s - age_s, *seen)
+            case ("key", Key() as key):
+                core.on_key(now_s, key)
+            case ("hit", ArmourSide() as side):
+                core.on_hit(now_s, side)
+            case ("odometry", float(x_m)):
+                core.on_odometry(Odometry(now_s, Pose(x_m, 0, 0), x_m))
+            case ("run", int(ticks)):
+                for count in range(ticks):
+                    if count % 3 == 0:
+                        answer(now_s - 0.03, person())
+                    tick(0.02)
+
+
+def test_an_answer_from_the_future_is_dropped_and_counted() -> None:
+    core, now_s = driven(2.0, person())
+    assert not core.on_result(result(900, now_s + 0.5, now_s))
+    assert not core.on_result(result(901, math.nan, now_s))
+    assert core.perception.dropped.from_future == 2
+    assert core.state is State.FOLLOW
+
+
+def test_an_answer_that_was_overtaken_is_dropped_and_counted() -> None:
+    core, now_s = driven(2.0, person())
+    assert not core.on_result(result(900, now_s - 0.2, now_s, person(0.9)))
+    assert core.perception.dropped.late == 1
+
+
+def test_impossible_boxes_are_dropped_and_the_good_one_beside_them_counts() -> None:
+    bad = (
+        Detection("person", 0.9, Box(math.nan, 0, 0.5, 0.5)),
+        Detection("person", 0.9, Box(0.8, 0.2, 0.9, 0.5)),
+        Detection("person", math.nan, Box(0.2, 0.2, 0.2, 0.2)),
+        Detection("person", 0.9, Box(0.2, 0.2, -0.2, 0.2)),
+    )
+    core, _ = driven(2.0, *bad, person())
+    assert core.state is State.FOLLOW
+    assert len(core.tracks) == 1
+    assert core.perception.dropped.bad_boxes > 100
+
+
+def test_an_answer_without_boxes_is_an_answer() -> None:
+    core, now_s = driven(2.0)
+    assert core.state is State.SEARCH
+    assert core.tick(now_s + 0.02).command.turn_radps > 0.3
+
+
+def test_states_are_heard_once_and_seen_in_the_colour_of_the_server() -> None:
+    core = AgentCore(CONFIG, CameraModel(), 0.0)
+    core.on_server(0.0, SERVER)
+    sounds = []
+    for tick in range(150):
+        now_s = tick * 0.02
+        core.on_result(result(tick, now_s - 0.01, now_s, *([person()] if tick > 100 else [])))
+        decision = core.tick(now_s)
+        assert decision.light.rgb == SERVER.colour_rgb
+        if decision.sound is not None:
+            sounds.append(decision.sound)
+    assert sounds == [Sound.SEARCH, Sound.FOLLOW]
+    core.on_server(3.0, replace(SERVER, colour_rgb=(1, 2, 3)))
+    assert core.tick(3.0).light.rgb == (1, 2, 3)
+
+
+def test_quitting_stops_the_wheels() -> None:
+    core, now_s = driven(2.0, person(0.3))
+    core.on_key(now_s, Key.QUIT)
+    assert core.tick(now_s + 0.02).command.is_still
+    core.on_key(now_s, Key.QUIT)
+    assert core.tick(now_s + 0.04).command.is_still
+
+
+def test_looking_for_another_label_gives_up_the_target() -> None:
+    core, now_s = driven(2.0, person())
+    core.look_for("face")
+    decision = core.tick(now_s + 0.02)
+    assert decision.target is None
+    assert decision.state is State.SEARCH
+
+
+@pytest.mark.parametrize(("x", "height", "turns", "advances"), [(0.3, 0.2, 1, 1), (0.7, 0.2, -1, 1), (0.5, 0.9, 0, -1)])
+def test_it_turns_to_the_target_and_keeps_its_distance(x: float, height: float, turns: int, advances: int) -> None:
+    core, now_s = driven(1.6, person(x, height))
+    command = core.tick(now_s + 0.02).command
+    assert command.forward_mps * advances > 0.02
+    assert abs(command.turn_radps) < 0.05 if turns == 0 else command.turn_radps * turns > 0.05
