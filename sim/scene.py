@@ -24,8 +24,8 @@ ROVER_INERTIA = 0.06  # kg m², of a box of that size and mass, with motors at t
 WHEEL_RADIUS_M = 0.05
 WHEELS = {"fl": (0.1, 0.1), "fr": (0.1, -0.1), "bl": (-0.1, 0.1), "br": (-0.1, -0.1)}
 
-# The board of a person. What the pose engine answers for it was measured (640x480, 1 to 4 m): a box 0.51 m wide and 0.85 m
-# high from the top of the head to the hips, its middle at column 201 of the photo (203 as it is, 199 mirrored).
+# The board of a person. What the pose engine answers for it was measured (640x480, 1 to 4 m): a box 0.51 m wide and
+# 0.85 m high from the top of the head to the hips, its middle at column 201 of the photo (203 as it is, 199 mirrored).
 CENTRE_PX = 201  # stands on the person's path, so that bearings of boxes are bearings of people
 BOX_HALF_WIDTH_M = 0.255
 BOX_BOTTOM_M, BOX_TOP_M = 0.775, 1.625
