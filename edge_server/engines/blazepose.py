@@ -11,6 +11,8 @@ Measured on pictures of the simulator's standee (640x480, field of view 75 deg, 
 bearing within 20 deg, turned within 25 deg, four colours of clothes), as box height * distance:
     with landmarks   0.846 m, spread 3.1 % over 1 to 5 m, bias below 1 %; frame to frame 1.1 % at 1.5 m
     detector alone   0.85 m, spread 12 % over 1 to 5 m, bias -6 % at 1.5 m to +11 % at 4 m; frame to frame 2.9 %
+In the simulator's own rendered scenes, against the true box: 0.97 to 1.02 +- 2 to 5 % with landmarks, the middle within
+1 to 2 cm; one person alone always found up to 5 m, one of several in 0.9 of the pictures up to 4 m and 0.4 beyond.
 In a photograph of somebody seen from behind it is 0.52 of the height as well. Nearer than 1.1 m the top of the box
 leaves the frame; its width still tells the distance. A person at 0.8 m is found.
 Detector 5.3 ms, landmarks 7.3 ms on two threads, 10.7 and 14.0 ms on one.
