@@ -8,17 +8,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from robot.values import BGR, STILL, DriveCommand, Frame, Light, Odometry
-from sim.world import World
+from sim.film import Stage
 
 
 class WorldClock:
-    """Runs the world along with real time. Everything happens in the event loop's thread."""
+    """Runs the world (or the video) along with real time. Everything happens in the event loop's thread."""
 
     STEP_S = 0.005
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Stage) -> None:
         self.world = world
         self._start_s: float | None = None
 
@@ -60,9 +61,7 @@ class SimCamera:
 
     async def open(self) -> None:
         """Draw one picture ahead: the first one loads shaders and textures."""
-        await asyncio.get_running_loop().run_in_executor(
-            self._pen, self._clock.world.eye.render, self._clock.world.snapshot()
-        )
+        await self._draw()
 
     async def latest(self) -> Frame:
         now_s = time.monotonic()
@@ -70,9 +69,9 @@ class SimCamera:
         await asyncio.sleep(max(0.0, self._due_s - now_s))
         self._clock.catch_up()
         world = self._clock.world
-        snapshot, capture_s = world.snapshot(), self._clock.start_s + world.time_s
+        capture_s = self._clock.start_s + world.time_s
         truth = world.truth_detections() if self._with_truth else ()
-        bgr = await asyncio.get_running_loop().run_in_executor(self._pen, world.eye.render, snapshot)
+        bgr = await self._draw()
         self._number += 1
         if self._see is not None:
             self._see(bgr)
@@ -80,8 +79,14 @@ class SimCamera:
 
     async def render_top(self) -> BGR:
         """The place from above, drawn by the same thread."""
-        world = self._clock.world
-        return await asyncio.get_running_loop().run_in_executor(self._pen, world.eye.render_top, world.snapshot())
+        return await self._draw(from_above=True)
+
+    async def _draw(self, from_above: bool = False) -> BGR:
+        """The world as it is now; it may go on while the pen draws."""
+        world, snapshot = self._clock.world, self._clock.world.snapshot()
+        # a stage's snapshot fits its own eye, which a union of the two cannot say
+        draw: Callable[[Any], BGR] = world.eye.render_top if from_above else world.eye.render
+        return await asyncio.get_running_loop().run_in_executor(self._pen, draw, snapshot)
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._pen, self._clock.world.close)
@@ -110,7 +115,7 @@ class SimBase:
 class SimLights:
     """Shown by the rover's lamp."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Stage) -> None:
         self._world = world
 
     async def show(self, light: Light) -> None:

@@ -5,17 +5,18 @@ detector and scheduler; only durations are modelled. Same plan, same result, to 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge_server.engines.registry import create
+from edge_server.engines.base import Engine
+from edge_server.engines.registry import for_tasks
 from edge_server.models.store import ModelStore
 from handover.core import HandoverCore
 from handover.values import (
     Action,
     Connect,
-    Counts,
     Deliver,
     Disconnect,
     Moved,
@@ -27,17 +28,19 @@ from handover.values import (
 from protos.messages import EncodedFrame, FrameReply, Load, ServerDescription, StreamOpen
 from robot.core import AgentCore
 from robot.decision import Decision
-from robot.values import BGR, Result
+from robot.values import BGR, Light, Result
+from robot.view import AgentView
 from sim.events import EventQueue
 from sim.faults import FaultSchedule
+from sim.film import Stage, stage_of
 from sim.lockstep_edge import Detector, LockstepEdge, Wire
 from sim.observe import tick_of
+from sim.outcome import Outcome
 from sim.plan import Plan
 from sim.radio import RadioModel
 from sim.report import Recorder
 from sim.scenario import rgb
 from sim.shaping import LinkShape
-from sim.world import World
 
 TICK_S = 0.02  # the control loop's period, as on the robot
 RADIO_S = 0.1  # how often the radio model is asked
@@ -50,34 +53,28 @@ class Moment:
     """What a watcher (video, terminal, test) may look at, after each control tick."""
 
     time_s: float
-    world: World
+    world: Stage
     core: AgentCore
     handover: HandoverCore
     decision: Decision
 
 
-@dataclass(slots=True)
-class Finished:
-    """A run that came to its end."""
-
-    recorder: Recorder
-    counts: Counts
-    sim_seconds: float
-    wall_seconds: float
-
-
 class Lockstep:
-    """One run. `watch` is called after every control tick, `see` with every picture taken."""
+    """One run. `folder`: where what is made for it goes.
+
+    `watch` is called after every control tick, `see` with every picture taken.
+    """
 
     def __init__(
         self,
         plan: Plan,
+        folder: Path,
         watch: Callable[[Moment], None] | None = None,
         see: Callable[[float, BGR], None] | None = None,
     ) -> None:
         self.plan = plan
         self.recorder = Recorder(plan.robot.servo.keep_distance_m)
-        self.world = World(plan.scenario, plan.seed)
+        self.world = stage_of(plan.scenario, plan.seed, folder)
         self.core = AgentCore(plan.robot, self.world.camera, 0.0)
         self.handover = HandoverCore(plan.robot.handover, plan.robot.wanted_tasks)
         self._watch, self._see = watch, see
@@ -85,23 +82,21 @@ class Lockstep:
         self._radio = RadioModel(plan.scenario, plan.seed)
         self._faults = FaultSchedule(plan.scenario.faults)
         self._oracle = all(name == "oracle" for server in plan.scenario.servers for name in server.engines.values())
-        models = ModelStore()
-        engines = {
-            task: create(name, models, **({"task": task} if name == "oracle" else {}))
-            for server in plan.scenario.servers
-            for task, name in server.engines.items()
-        }
+        engines: dict[str, Engine] = {}
+        for server in plan.scenario.servers:
+            engines |= for_tasks(ModelStore(), tuple(server.engines), server.engines)
         self._detector = Detector(engines)
         wire = Wire(self._link_up, self._link_down, self._reply, self._probe_answered)
         self._edges = {
             spec.id: LockstepEdge(spec, self._events, wire, self._detector, plan.seed) for spec in plan.scenario.servers
         }
         self._frames = 0
+        self._decision: Decision | None = None
         self._world_s = 0.0
         self._probes_open: set[tuple[str, int]] = set()
         self._wake_s = float("inf")
 
-    def run(self) -> Finished:
+    def run(self) -> Outcome:
         """Play the scenario to its end."""
         began = time.perf_counter()
         length_s = self.plan.scenario.length_s
@@ -116,7 +111,24 @@ class Lockstep:
         self.world.close()
         for engine in self._detector.engines.values():
             engine.close()
-        return Finished(self.recorder, self.handover.counts(), length_s, time.perf_counter() - began)
+        return Outcome(self.recorder, self.handover.counts(), length_s, time.perf_counter() - began)
+
+    def view(self) -> AgentView:
+        """As the robot's shell would show itself now."""
+        now_s, perception, decision = self._events.now_s, self.core.perception, self._decision
+        target = perception.target.track
+        return AgentView(
+            time_s=now_s,
+            robot_id=self.plan.robot.robot_id,
+            label=perception.label,
+            state=self.core.state,
+            light=decision.light if decision else Light(),
+            tracks=tuple(perception.tracks_at(now_s)),
+            target_id=target.track_id if target else None,
+            decision=decision,
+            servers=tuple(self.handover.views(now_s)),
+            counts=self.handover.counts(),
+        )
 
     # ---- the clockwork ----
 
@@ -141,7 +153,7 @@ class Lockstep:
         self._strike(now_s)
         self._act(self.handover.tick(now_s))
         self.core.on_odometry(self.world.odometry())
-        decision = self.core.tick(now_s)
+        decision = self._decision = self.core.tick(now_s)
         self.world.drive(decision.command)
         self.world.light_rgb = decision.light.rgb
         self.recorder.tick(tick_of(now_s, self.world.truth(), decision, self.handover.active))

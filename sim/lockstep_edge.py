@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from edge_server.engines.base import Engine, Picture
+from edge_server.engines.registry import parse
 from edge_server.scheduler import Batch, Scheduler, SchedulerConfig, Settled, Ticket
 from protos.messages import (
     Detection,
@@ -256,7 +257,7 @@ class LockstepEdge:
             self._downward(partial(self._wire.reply, self.spec.id, reply))
 
     def _service_s(self, tasks: Sequence[str]) -> float:
-        return DECODE_S + max((INFERENCE_S.get(self.spec.engines[task], 0.01) for task in tasks), default=0.0)
+        return DECODE_S + max((INFERENCE_S.get(parse(self.spec.engines[task])[0], 0.01) for task in tasks), default=0.0)
 
     def _fresh_scheduler(self) -> Scheduler:
         return Scheduler(

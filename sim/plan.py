@@ -6,6 +6,7 @@ from typing import Any
 
 from common.errors import ModelError
 from common.settings import check
+from edge_server.engines.registry import parse
 from edge_server.models.store import ModelStore
 from robot.config import RobotConfig
 from sim.scenario import Scenario, ServerSpec
@@ -46,8 +47,7 @@ def make_plan(
             servers = [_with(server, {"face": "haar"}) for server in scenario.servers]
             scenario = scenario.model_copy(update={"servers": servers})
             settings.setdefault("target", {})["label"] = "face"
-    for key, value in (overrides or {}).items():
-        _put(settings, key, value)
+    _merge(settings, overrides or {})
     settings.setdefault("robot_id", "rover")
     robot = check(RobotConfig, settings, f"scenario {scenario.name}, robot")
     return Plan(scenario, scenario.seed if seed is None else seed, robot, tuple(notes))
@@ -56,9 +56,10 @@ def make_plan(
 def _missing_model(scenario: Scenario, models: ModelStore) -> str | None:
     for server in scenario.servers:
         for engine in server.engines.values():
+            name, _ = parse(engine)
             try:
-                if engine in MODEL_OF_ENGINE:
-                    models.path(MODEL_OF_ENGINE[engine])
+                if name in MODEL_OF_ENGINE:
+                    models.path(MODEL_OF_ENGINE[name])
             except ModelError as error:
                 return str(error)
     return None
@@ -73,8 +74,9 @@ def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _nested(value) if isinstance(value, Mapping) else value for key, value in settings.items()}
 
 
-def _put(settings: dict[str, Any], dotted: str, value: Any) -> None:
-    *path, last = dotted.split(".")
-    for part in path:
-        settings = settings.setdefault(part, {})
-    settings[last] = value
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value

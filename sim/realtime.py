@@ -5,10 +5,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from common.supervise import Job, supervise
-from handover.values import Counts, Deliver, MoveCompleted, Moved
+from handover.values import Deliver, MoveCompleted, Moved
 from robot.agent import Agent
 from robot.config import RobotConfig
 from robot.decision import Decision
@@ -18,14 +19,16 @@ from sim import multicast
 from sim.body import SimBase, SimCamera, SimLights, WorldClock
 from sim.edges import EdgeProcess, EdgeSpec
 from sim.faults import FaultSchedule, Struck
+from sim.film import stage_of
 from sim.observe import tick_of
+from sim.outcome import Outcome
 from sim.plan import Plan
 from sim.proxy import ShapingProxy
 from sim.radio import RadioModel
 from sim.report import Recorder
 from sim.scenario import ServerSpec
 from sim.shaping import LinkShape
-from sim.world import Truth, World
+from sim.world import Truth
 
 INTERFACE = "127.0.0.1"
 RADIO_S = 0.1
@@ -47,15 +50,19 @@ class RealTime:
     def __init__(
         self,
         plan: Plan,
+        folder: Path,
         keyboard: Keyboard | None = None,
         see: Callable[[BGR], None] | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`see` gets every picture taken, `say` what happens before the run starts."""
+        """`folder`: where what is made for the run goes.
+
+        `see` gets every picture taken, `say` what happens before the run starts.
+        """
         self.plan = plan
         self.recorder = Recorder(plan.robot.servo.keep_distance_m)
         self.news: deque[str] = deque(maxlen=MAX_NEWS)
-        self.world = World(plan.scenario, plan.seed)
+        self.world = stage_of(plan.scenario, plan.seed, folder)
         self.agent: Agent | None = None
         self.truth: Truth | None = None
         self.now_s = 0.0
@@ -70,8 +77,8 @@ class RealTime:
         self._background: set[asyncio.Task[None]] = set()
         self._began_s = 0.0
 
-    async def run(self, *others: Job) -> tuple[Counts, float, float]:
-        """Play the scenario. Returns the frame counts, simulated and real seconds. `others` run beside it.
+    async def run(self, *others: Job) -> Outcome:
+        """Play the scenario; `others` run beside it.
 
         Raises EdgeError for a server that does not start, DeviceError where nothing can be drawn.
         """
@@ -101,8 +108,8 @@ class RealTime:
                 *others,
             ]
             await supervise(jobs)
-            length_s = min(time.monotonic() - self._began_s, self.plan.scenario.length_s)
-            return agent.session.counts(), length_s, time.monotonic() - self._began_s
+            wall_s = time.monotonic() - self._began_s
+            return Outcome(self.recorder, agent.session.counts(), min(wall_s, self.plan.scenario.length_s), wall_s)
         finally:
             await self._end_cells()
 

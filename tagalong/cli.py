@@ -19,6 +19,8 @@ class Command:
 
 
 COMMANDS = {
+    "sim": Command("sim.cli", "sim", "Run the whole system in a simulated world.", "sim"),
+    "robot": Command("robot.cli", "robot", "Run a robot.", "robot"),
     "edge": Command("edge_server.cli", "edge", "Run an edge server.", "edge"),
     "models": Command("edge_server.models.cli", "app", "Pull, list and find model files.", "edge"),
 }

@@ -1,0 +1,73 @@
+"""`tagalong sim`: plays a scenario with real edge servers, or in lockstep, and reports how well it went."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from common.errors import ConfigError, TagalongError
+from common.logs import LogLevel, set_up_logs
+
+
+def sim(
+    scenario: Annotated[str, typer.Argument(help="Name of a built-in scenario (--list) or a YAML file.")] = "corridor",
+    list_: Annotated[bool, typer.Option("--list", help="Tell the built-in scenarios, a line each.")] = False,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="One process, simulated time: as fast as it goes, same seed same result.")
+    ] = False,
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Servers answer the truth: to study all but the detector.")
+    ] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="No live view, no keys, no page.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Instead of the scenario's own.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="JSON file; picture and trace go beside it. [default: runs/<time>/report.json]")
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="Keep what the camera saw, boxes and state drawn in (.mp4, .avi, .webm).")
+    ] = None,
+    web: Annotated[bool | None, typer.Option("--web/--no-web", help="The page. [default: on, off if headless]")] = None,
+    web_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the page; the next free one if it is taken.")
+    ] = 8080,
+    robot: Annotated[
+        Path | None, typer.Option(help="YAML file with settings of the robot, on top of the scenario's.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a figure misses its limit.")] = False,
+    log_level: Annotated[LogLevel, typer.Option(help="How much to say on standard error.")] = LogLevel.ERROR,
+) -> None:
+    """Run the whole system in a simulated world: no robot, no GPU, no download.
+
+    Try `tagalong sim corridor`; or faster and without processes, `tagalong sim corridor --lockstep`.
+    """
+    from sim import play
+
+    console = Console(highlight=False)
+    if list_:
+        _list(console)
+        return
+    set_up_logs(log_level)
+    options = play.Options(scenario, lockstep, oracle, headless, seed, report, video, web, web_port, robot)
+    try:
+        is_good = play.play(console, options)
+    except TagalongError as error:
+        for line in str(error).splitlines():
+            print(f"tagalong sim: {line}", file=sys.stderr)
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
+    except KeyboardInterrupt:
+        console.print("stopped")
+        raise typer.Exit(130) from None
+    if check and not is_good:
+        raise typer.Exit(1)
+
+
+def _list(console: Console) -> None:
+    from sim.scenario import available
+
+    table = Table.grid(padding=(0, 2))
+    for name, line in available():
+        table.add_row(f"[bold cyan]{name}", line)
+    console.print(table)
