@@ -106,6 +106,9 @@ def build(viewers: Viewers, host: str) -> "FastAPI":
             await browser.close(TRY_LATER, f"{MAX_VIEWERS} are watching already")
             return
         await viewers.talk(_Browser(browser))
+        with contextlib.suppress(RuntimeError, TimeoutError):  # it went first, or takes nothing, not even this
+            async with asyncio.timeout(1):
+                await browser.close()
 
     return app
 

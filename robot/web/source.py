@@ -12,7 +12,10 @@ class World(Protocol):
         ...
 
     def moment(self) -> Mapping[str, Any]:
-        """What does: {"rover": [x, y, heading], "people": [[x, y, is_target]...], "now_s", "length_s"}."""
+        """What does: {"rover": [x, y, heading], "people": [[x, y, is_target]...], "now_s", "length_s"}.
+
+        Without a rover in the world "rover" is left out.
+        """
         ...
 
     def top_jpeg(self) -> bytes:

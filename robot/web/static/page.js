@@ -31,8 +31,8 @@ function link(text, kind) {
 
 function told(message) {
   if (message.type === "plan") {
-    plan = message.plan;
-    $("world").hidden = false;
+    plan = message.plan.walls.length ? message.plan : null; // without walls there is no world to see
+    $("world").hidden = !plan;
     return;
   }
   state = message;
@@ -43,7 +43,7 @@ function told(message) {
     while (points.length && state.t - points[0][0] > SPAN) points.shift();
     histories.set(server.id, points);
   }
-  if (state.world) remember(state.world, state.colour || GREY);
+  if (plan && state.world && state.world.rover) remember(state.world, state.colour || GREY);
   show();
 }
 
@@ -164,7 +164,7 @@ function tick() {
   if (state) {
     const ahead = Math.min((performance.now() - fresh) / 1000, 1); // the light goes on between two states
     strip($("light"), state.light, state.t + ahead);
-    if (plan && state.world && !$("map").hidden) map($("map"), plan, state.world, state.colour || GREY);
+    if (plan && state.world && state.world.rover && !$("map").hidden) map($("map"), plan, state.world, state.colour || GREY);
   }
   requestAnimationFrame(tick);
 }
