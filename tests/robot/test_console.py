@@ -91,7 +91,7 @@ async def test_wheels_stop_when_commands_cease() -> None:
     await base.drive(DriveCommand(0.5, 0.0, 0.0))
     assert not base.command.is_still
     async with asyncio.timeout(10):
-        while not base.command.is_still:
+        while not base.command.is_still:  # noqa: ASYNC110  # the base tells nobody
             await asyncio.sleep(0.01)
 
 

@@ -25,7 +25,7 @@ def film(tmp_path: Path) -> Path:
 
 
 async def play(camera: OpencvCamera, most: int = 1000) -> list[Frame]:
-    frames = []
+    frames: list[Frame] = []
     await camera.open()
     try:
         while len(frames) < most:
@@ -79,6 +79,11 @@ async def test_a_camera_that_is_not_open_says_so() -> None:
         await OpencvCamera(OpencvCameraConfig()).latest()
 
 
+async def drain(camera: OpencvCamera) -> None:
+    while True:
+        await camera.latest()
+
+
 class PulledOut:
     """A webcam as OpenCV shows it, that is unplugged after three pictures."""
 
@@ -102,9 +107,9 @@ async def test_a_webcam_that_is_unplugged_is_an_error_that_asks_for_the_plug(mon
     camera = OpencvCamera(OpencvCameraConfig(source="0"))
     monkeypatch.setattr(camera, "_open", PulledOut)
     await camera.open()
+    assert await camera.latest()
     with pytest.raises(DeviceError, match="plugged in"):
-        for _ in range(4):
-            await camera.latest()
+        await drain(camera)
     await camera.open()  # and plugged in again
     assert (await camera.latest()).bgr.shape == (48, 64, 3)
     await camera.close()

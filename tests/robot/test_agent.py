@@ -1,0 +1,283 @@
+"""The shell around the core, with real servers in processes of their own over real gRPC."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.errors import DeviceError
+from common.settings import load_settings
+from protos.messages import Box, Detection, Outcome
+from robot.agent import Agent
+from robot.config import RobotConfig
+from robot.decision import Decision
+from robot.drivers.console import NoLights
+from robot.hardware import EndOfVideo
+from robot.states import State
+from robot.values import BGR, STILL, CameraModel, DriveCommand, Frame, Key, Odometry, Pose
+
+FPS = 20.0
+PATIENCE_S = 30.0  # for processes on a busy machine; nothing is measured with it
+
+
+class TruthCamera:
+    """Grey pictures that carry what is to be seen in them: the engine `oracle` answers with that."""
+
+    def __init__(self, *seen: Detection, most: int | None = None) -> None:
+        self.model = CameraModel(64, 48)
+        self.seen = seen
+        self.most = most
+        self.failing = False
+        self.opened = 0
+        self._bgr: BGR = np.full((48, 64, 3), 128, np.uint8)
+        self._number = 0
+
+    async def open(self) -> None:
+        self.opened += 1
+
+    async def latest(self) -> Frame:
+        await asyncio.sleep(1 / FPS)
+        if self.failing:
+            self.failing = False
+            raise DeviceError("camera test: was unplugged.")
+        if self._number == self.most:
+            raise EndOfVideo("the film is over")
+        self._number += 1
+        return Frame(self._bgr, self._number, asyncio.get_running_loop().time(), self.seen)
+
+    async def close(self) -> None: ...
+
+
+class PaperBase:
+    """Remembers the last command."""
+
+    def __init__(self) -> None:
+        self.command = STILL
+        self.stops = 0
+
+    async def drive(self, command: DriveCommand) -> DriveCommand:
+        self.command = command
+        return command
+
+    async def stop(self) -> None:
+        self.stops += 1
+        self.command = STILL
+
+    def odometry(self) -> Odometry:
+        return Odometry(asyncio.get_running_loop().time(), Pose())
+
+
+PERSON = Detection("person", 0.9, Box(0.35, 0.4, 0.1, 0.2), (180, 40, 40))
+
+
+class Edge:
+    """A real edge server process that can be killed and started again at the same port."""
+
+    def __init__(self, folder: Path, task: str = "person") -> None:
+        self._ready = folder / "ready.json"
+        self._task = task
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        self._ready.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "tagalong", "edge", "--id", "edge-1", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), "--no-liquidedge", "--no-announce", "--ready-file", str(self._ready)]
+        command += ["--task", self._task, "--engine", f"{self._task}=oracle", "--colour", "#00ff00"]
+        self.process = await asyncio.to_thread(quietly, command)
+        await until(self._ready.exists)
+        self.port = json.loads(self._ready.read_text())["port"]
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def quietly(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():  # noqa: ASYNC110  # processes and cores tell nobody
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Edge]:
+    edge = Edge(tmp_path)
+    yield edge
+    edge.kill()
+
+
+def settings(port: int, **flags: object) -> RobotConfig:
+    servers = [{"address": f"127.0.0.1:{port}"}] if port else []
+    given = {"handover.servers": servers, "handover.zeroconf": False, "robot_id": "test", "keyboard": False}
+    given |= {"behaviour.wakeup_s": 0.1, "handover.reconnect_cap_s": 0.3, "handover.penalty.first_s": 0.3}
+    return load_settings(RobotConfig, None, "", given | {key.replace("__", "."): value for key, value in flags.items()})
+
+
+@asynccontextmanager
+async def running(agent: Agent) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(agent.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def agent_of(config: RobotConfig, camera: TruthCamera, base: PaperBase) -> tuple[Agent, list[Decision]]:
+    decisions: list[Decision] = []
+    agent = Agent(config, camera, base, NoLights(), on_decision=lambda now_s, decision: decisions.append(decision))
+    return agent, decisions
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_it_follows_stops_when_its_only_server_dies_or_freezes_and_follows_again(
+    edge: Edge, how: signal.Signals
+) -> None:
+    await edge.start()
+    base = PaperBase()
+    agent, decisions = agent_of(settings(edge.port), TruthCamera(PERSON), base)
+    async with running(agent):
+        await until(lambda: base.command.forward_mps > 0.1)
+        assert agent.core.state is State.FOLLOW
+        assert decisions[-1].light.rgb == (0, 255, 0)
+
+        edge.send(how)
+        await until(lambda: agent.view().state is State.OFFLINE)
+        assert base.command.is_still
+
+        if how is signal.SIGKILL:
+            edge.kill()
+            await edge.start()
+        else:
+            edge.send(signal.SIGCONT)
+        await until(lambda: agent.view().state is State.FOLLOW and base.command.forward_mps > 0.1)
+    assert base.command.is_still
+    moving = [d.result_age_s for d in decisions if not d.command.is_still]
+    assert max(moving) < 0.28
+    assert agent.core.safety.stops >= 1
+    counts = agent.session.counts()
+    assert counts.pending == counts.unaccounted == 0
+    assert counts.outcomes[Outcome.RESULT] > 0
+
+
+async def test_without_any_server_it_looks_about_for_one_and_stands() -> None:
+    base = PaperBase()
+    agent, decisions = agent_of(settings(0), TruthCamera(PERSON), base)
+    async with running(agent):
+        await until(lambda: agent.view().state is State.OFFLINE)
+        await until(lambda: agent.view().jpeg != b"")  # the page still has a picture
+    assert all(decision.command.is_still for decision in decisions)
+    counts = agent.session.counts()
+    assert (counts.sent, counts.unaccounted) == (0, 0)
+
+
+async def test_faces_are_followed_where_no_server_knows_persons(tmp_path: Path) -> None:
+    edge = Edge(tmp_path, task="face")
+    try:
+        await edge.start()
+        face = Detection("face", 0.9, Box(0.4, 0.4, 0.05, 0.06), (180, 140, 120))
+        base = PaperBase()
+        server = {"address": f"127.0.0.1:{edge.port}", "tasks": ["face"]}  # as an announcement would tell
+        agent, _ = agent_of(settings(0, handover__servers=[server]), TruthCamera(face), base)
+        async with running(agent):
+            await until(lambda: base.command.forward_mps > 0.1)
+            assert agent.view().label == "face"
+    finally:
+        edge.kill()
+
+
+async def test_the_end_of_a_film_is_a_normal_end() -> None:
+    base = PaperBase()
+    agent, _ = agent_of(settings(0), TruthCamera(most=3), base)
+    await asyncio.wait_for(agent.run(), PATIENCE_S)
+    assert base.stops >= 1
+
+
+async def test_a_camera_that_comes_back_is_used_again() -> None:
+    camera = TruthCamera()
+    agent, _ = agent_of(settings(0), camera, PaperBase())
+    async with running(agent):
+        await until(lambda: agent.view().camera_fps > 0)
+        camera.failing = True
+        await until(lambda: camera.opened == 2)
+        jpeg = agent.view().jpeg
+        assert jpeg
+        await until(lambda: agent.view().jpeg is not jpeg)
+
+
+class NoCamera(TruthCamera):
+    async def open(self) -> None:
+        raise DeviceError("camera 0: cannot be opened.")
+
+
+async def test_no_camera_at_the_start_is_an_error_and_the_wheels_are_stopped() -> None:
+    base = PaperBase()
+    agent, _ = agent_of(settings(0), NoCamera(), base)
+    with pytest.raises(DeviceError, match="camera 0"):
+        await asyncio.wait_for(agent.run(), PATIENCE_S)
+    assert base.stops >= 1
+
+
+async def test_a_base_that_fails_ends_the_run_with_its_error() -> None:
+    class Broken(PaperBase):
+        async def drive(self, command: DriveCommand) -> DriveCommand:
+            raise DeviceError("base: the cable is out")
+
+    agent, _ = agent_of(settings(0), TruthCamera(), Broken())
+    with pytest.raises(DeviceError, match="cable"):
+        await asyncio.wait_for(agent.run(), PATIENCE_S)
+
+
+async def test_the_quit_key_ends_the_run() -> None:
+    agent, _ = agent_of(settings(0), TruthCamera(), PaperBase())
+    async with running(agent) as task:
+        await until(lambda: agent.view().decision is not None)
+        agent.press(Key.QUIT)
+        await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def test_log_and_metrics_tell_about_the_run(edge: Edge, tmp_path: Path, free_port: int) -> None:
+    await edge.start()
+    config = settings(edge.port, log__path=tmp_path / "run.csv", metrics_port=free_port)
+    agent, _ = agent_of(config, TruthCamera(PERSON), PaperBase())
+    async with running(agent):
+        await until(lambda: agent.session.counts().outcomes.get(Outcome.RESULT, 0) > 5)
+        text = await asyncio.to_thread(scrape, free_port)
+    assert 'tagalong_robot_state{state="follow"}' in text
+    assert 'tagalong_robot_frames_total{outcome="result"}' in text
+    assert 'tagalong_robot_rtt_seconds_count{server="edge-1"}' in text
+    lines = (tmp_path / "run.csv").read_text().splitlines()
+    assert lines[0] == "time,state,server,rtt,detections,x,y,heading,fps"
+    assert any(",edge-1," in line for line in lines)
+
+
+def scrape(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
+        return str(answer.read().decode())
+
+
+@pytest.fixture
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,89 @@
+"""The command as a process of its own: what it prints, how it ends, and what it leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROBOT = "import typer; from robot.cli import robot; typer.run(robot)"
+# stdin becomes the terminal this process runs in, as in a shell
+IN_A_TERMINAL = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {ROBOT}"
+ENVIRONMENT = {**os.environ, "TAGALONG_INTERFACES": "127.0.0.1", "TERM": "dumb", "COLUMNS": "120"}
+
+
+def robot(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", ROBOT, "--no-discovery", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "picture.png"
+    cv2.imwrite(str(path), np.full((48, 64, 3), 90, np.uint8))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--camera", "/nowhere.avi"], 1, "camera /nowhere.avi: there is no such file"),
+        (["--camera", "sim"], 2, "run `tagalong sim`"),
+        (["--driver", "wheels"], 2, "'console', 'sim'"),
+        (["--keep-distance", "0"], 2, "servo.keep_distance_m"),
+        (["--config", "/nowhere.yaml"], 2, "/nowhere.yaml: cannot be read"),
+        (["--server", "nowhere"], 2, "handover.servers.0.address"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_without_a_traceback(arguments: list[str], code: int, says: str) -> None:
+    done = robot(*arguments)
+    assert done.returncode == code
+    lines = [line for line in done.stderr.splitlines() if line.startswith("tagalong robot: ")]
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_film_that_ends_is_a_good_end_with_a_summary_and_a_log(picture: Path, tmp_path: Path) -> None:
+    done = robot("--camera", str(picture), "--log", str(tmp_path / "run.csv"), "--id", "pi-1")
+    assert done.returncode == 0, done.stderr
+    assert "robot pi-1: looks for person" in done.stdout
+    assert "sent 0 frames" in done.stdout
+    assert (tmp_path / "run.csv").read_text().startswith("time,state,server")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_in_good_order_when_told_to_and_leaves_the_terminal_usable(
+    picture: Path, number: signal.Signals
+) -> None:
+    ours, theirs = os.openpty()
+    before = termios.tcgetattr(theirs)
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_TERMINAL, "--no-discovery", "--camera", str(picture), "--repeat"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        while "flash 5 Hz" not in process.stdout.readline():  # awake: everything runs
+            assert process.poll() is None
+        assert not termios.tcgetattr(theirs)[3] & termios.ICANON
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, errors
+    assert "sent 0 frames" in output
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
