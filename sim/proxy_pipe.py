@@ -156,8 +156,13 @@ class Pipe:
         if sink is None:
             return
         if ending is Ending.EOF:
-            if sink.can_write_eof() and not sink.is_closing():
-                sink.write_eof()
+            try:
+                if sink.can_write_eof() and not sink.is_closing():
+                    sink.write_eof()
+            except OSError:  # reset by its peer, and not noticed yet because reading is paused
+                self.drop()
+                sink.abort()
+                return
             self.ended = True
             self.on_ended()
             return

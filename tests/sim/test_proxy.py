@@ -203,6 +203,26 @@ async def test_half_a_close_lets_the_answer_through() -> None:
         await until(lambda: proxy.connections == 0)
 
 
+async def test_a_server_that_dies_unnoticed_behind_a_full_buffer_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    told = asyncio.Event()
+
+    async def flood_and_die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(2_000_000))
+        await told.wait()
+        writer.transport.abort()
+
+    async with proxied(flood_and_die, LinkShape(rate_bps=1e6), buffer_bytes=4096) as (proxy, _):
+        _, writer = await dial(proxy)
+        await until(lambda: proxy.held_bytes >= 4096)  # the proxy no longer reads from the server
+        told.set()
+        await asyncio.sleep(0.05)
+        writer.write_eof()
+        await asyncio.sleep(0.1)
+        await hang_up(writer)
+        await until(lambda: proxy.connections == 0)
+    assert "Exception" not in caplog.text
+
+
 async def test_a_full_buffer_stops_the_sender_and_memory_stays_bounded() -> None:
     limit = 64 * 1024
     async with proxied(echo, buffer_bytes=limit) as (proxy, _):
