@@ -11,12 +11,12 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
 
 import ifaddr
+from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, NonUniqueNameException
 from zeroconf import Error as ZeroconfError
-from zeroconf import InterfaceChoice, IPVersion, NonUniqueNameException
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from common.errors import ConfigError
@@ -24,6 +24,7 @@ from edge_server.config import EdgeConfig
 
 log = logging.getLogger(__name__)
 SERVICE_TYPE = "_tagalong._tcp.local."
+PROBING_MS = 1_000  # zeroconf probes for 1.15 s before it announces
 INTERFACES_VARIABLE = "TAGALONG_INTERFACES"
 
 
@@ -47,7 +48,7 @@ async def announced(config: EdgeConfig, port: int, version: str, tasks: Sequence
         return
     try:
         try:
-            await (await zeroconf.async_register_service(info))
+            broadcast = await _register(zeroconf, info)
         except NonUniqueNameException:
             raise ConfigError(
                 f"another server announces the id {config.id!r} already. Give this one another name with --id, "
@@ -59,8 +60,25 @@ async def announced(config: EdgeConfig, port: int, version: str, tasks: Sequence
             return
         log.debug("announced as %s on %s", info.name, ", ".join(info.parsed_addresses()))
         yield True
+        await broadcast
     finally:
         await _withdraw(zeroconf)
+
+
+async def _register(zeroconf: AsyncZeroconf, info: AsyncServiceInfo) -> Awaitable[None]:
+    """Probe and announce; returns what repeats the announcement. Raises NonUniqueNameException.
+
+    zeroconf's own probes ask for answers by unicast, which on one machine may reach another process on port 5353;
+    so a question by multicast goes beside them. It ends before the probes do, hence before the first announcement.
+    """
+    registering = asyncio.ensure_future(zeroconf.async_register_service(info))
+    other = AsyncServiceInfo(info.type, info.name)
+    try:
+        if await other.async_request(zeroconf.zeroconf, PROBING_MS, question_type=DNSQuestionType.QM):
+            raise NonUniqueNameException
+        return await registering
+    finally:
+        registering.cancel()
 
 
 async def _withdraw(zeroconf: AsyncZeroconf) -> None:

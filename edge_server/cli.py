@@ -114,6 +114,12 @@ def edge(
                 raise ConfigError(f"--engine {choice}: write TASK=ENGINE, for example face=haar")
             overrides[f"engines.{name}"] = what
         hangs = asyncio.run(_run(config, overrides, ready_file))
+    except ModuleNotFoundError as error:
+        print(
+            f"tagalong edge: the library {error.name} is not installed. Run: pip install 'tagalong[edge]'",
+            file=sys.stderr,
+        )
+        raise typer.Exit(2) from None
     except TagalongError as error:
         for line in str(error).splitlines():
             print(f"tagalong edge: {line}", file=sys.stderr)
@@ -147,7 +153,6 @@ async def _run(file: Path | None, overrides: dict[str, Any], ready_file: Path | 
         loop.add_signal_handler(number, server.stop)
 
     def ready(server: EdgeServer) -> None:
-        assert server.ports is not None
         gc.freeze()  # what was loaded stays: the collector need not look at it again between two frames
         about = ", ".join(f"{task.name} by {task.engine}" for task in server.dispatcher.tasks)
         print(

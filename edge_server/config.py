@@ -43,7 +43,7 @@ class LiquidEdgeConfig(Strict):
     yolo_host: str | None = Field(default=None, pattern=HOST_PORT)
     """host:port of another YoloDetection: the aggregator asks there, and none is offered here."""
     worker_deadline_s: float = Field(default=0.5, gt=0, le=10)
-    """Longest wait of the aggregator for one worker; then the answer goes out without that worker's part."""
+    """Longest wait of the aggregator for another server; then the answer goes out without that one's part."""
 
 
 class AnnounceConfig(Strict):
@@ -67,7 +67,9 @@ class LimitsConfig(Strict):
     max_streams: int = Field(default=256, ge=1)
     """Open Track streams, also idle ones; more are refused at once."""
     outbox: int = Field(default=64, ge=4)
-    """Answers waiting for a client that does not read; one more and its stream is closed."""
+    """Answers that may wait for a client; while there are more, no frames are read from it."""
+    unread_s: float = Field(default=2.0, gt=0)
+    """A client that takes no answer for so long loses its stream."""
     idle_s: float = Field(default=5.0, gt=0)
     """A stream without frames for so long gives its place back (and gets it again with its next frame)."""
     hung_s: float = Field(default=3.0, gt=0)

@@ -23,14 +23,15 @@ from edge_server.dispatch import Dispatcher
 from edge_server.engines.base import Engine
 from edge_server.metrics import Metrics, MetricsServer
 from edge_server.services import offload
+from edge_server.services.aggregate import add_liquidedge
 from protos.tagalong.v1 import offload_pb2_grpc
 
 log = logging.getLogger(__name__)
 
 # Together these stay under the 5 s in which a stopped server must be gone.
-GO_AWAY_S = 2.0  # for robots to move on
+GO_AWAY_S = 1.5  # for robots to move on
 LAST_CALLS_S = 0.7  # for calls that are being answered
-ENGINES_S = 0.7  # for engines to end; a hung one is left behind
+ENGINES_S = 0.5  # for engines to end; a hung one is left behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,16 @@ class EdgeServer:
         self.metrics = Metrics()
         self.dispatcher = Dispatcher(engines, config.scheduler, self.metrics, config.limits.hung_s)
         self.config = config
-        self.ports: Ports | None = None
+        self._ports: Ports | None = None
         self.version = installed_version("tagalong")
         self.engine_hangs = False  # after `run`: a thread was left behind
         self._stop = asyncio.Event()
+
+    @property
+    def ports(self) -> Ports:
+        """Known from readiness on."""
+        assert self._ports is not None, "the server is not ready yet"
+        return self._ports
 
     def stop(self) -> None:
         """Begin to stop; safe to call again."""
@@ -95,6 +102,9 @@ class EdgeServer:
         names: dict[str, tuple[str, ...]] = {offload.SERVICE_NAME: tuple(self.dispatcher.engines)}
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        liquidedge = add_liquidedge(server, config, self.dispatcher, self.metrics)
+        stack.push_async_callback(liquidedge.close)
+        names |= liquidedge.tasks
         reflection.enable_server_reflection(
             (*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME), server
         )
@@ -103,7 +113,7 @@ class EdgeServer:
             scraped = MetricsServer(config.host, config.metrics_port, self.metrics, self._problem)
             stack.push_async_callback(asyncio.to_thread, scraped.close)
             metrics_port = scraped.port
-        self.ports = Ports(port, metrics_port)
+        self._ports = Ports(port, metrics_port, **liquidedge.ports)
         return names
 
     async def _serve(
@@ -113,7 +123,6 @@ class EdgeServer:
         on_ready: Callable[["EdgeServer"], None],
     ) -> None:
         """Announce, be ready, wait for the end, tell everybody, wait for them to go."""
-        assert self.ports is not None
         async with announced(self.config, self.ports.port, self.version, tuple(self.dispatcher.engines)):
             await self._set_health(health, names)
             on_ready(self)
@@ -122,7 +131,7 @@ class EdgeServer:
         await health.enter_graceful_shutdown()
         self._offload.go_away("the server stops", GO_AWAY_S)
         if not await self._offload.all_gone(GO_AWAY_S):
-            log.info("%d streams did not go in %.0f s and are cut", self._offload.open_streams, GO_AWAY_S)
+            log.info("%d streams did not go in %.1f s and are cut", self._offload.open_streams, GO_AWAY_S)
 
     async def _put_away(self, server: grpc.aio.Server) -> None:
         await server.stop(LAST_CALLS_S)
@@ -157,7 +166,6 @@ class EdgeServer:
 
 def write_ready_file(file: Path, server: EdgeServer) -> None:
     """JSON with the bound ports, in one move: who waits for the file never reads half of it."""
-    assert server.ports is not None
     content = {"id": server.config.id, **{key: value for key, value in asdict(server.ports).items() if value}}
     half = file.with_name(file.name + ".half")
     try:

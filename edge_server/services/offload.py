@@ -54,6 +54,9 @@ class OffloadService(offload_pb2_grpc.OffloadServicer):
         except StreamEnd as end:
             why = end.why
             log.info("stream of %s ended: %s", session.name, end)
+            if end.code is None:
+                # A status would wait behind the write that is stuck. Dropped without one, the call is reset.
+                raise asyncio.CancelledError from None
             await context.abort(end.code, str(end))
         finally:
             self._sessions.discard(session)

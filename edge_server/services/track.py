@@ -1,4 +1,7 @@
-"""One Track stream: reads frames, writes answers, never holds more than a bounded number of either."""
+"""One Track stream: reads frames, writes answers, never holds more than a bounded number of either.
+
+A client that does not read its answers is not read from; when it has taken none for a while its stream is dropped.
+"""
 
 import asyncio
 import logging
@@ -34,9 +37,9 @@ class Full(TagalongError):
 
 
 class StreamEnd(TagalongError):
-    """This stream must end, through its client's doing."""
+    """This stream must end, through its client's doing. `code`: the status to send; None: the client takes none."""
 
-    def __init__(self, code: grpc.StatusCode, message: str, why: str = "invalid") -> None:
+    def __init__(self, code: grpc.StatusCode | None, message: str, why: str = "invalid") -> None:
         super().__init__(message)
         self.code = code
         self.why = why
@@ -55,10 +58,8 @@ class TrackSession:
         self._pending = 0  # frames without an answer yet
         self._outbox: deque[pb.TrackReply] = deque()
         self._changed = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
         self._finished = False
-        self._unread = False
 
     @property
     def name(self) -> str:
@@ -70,19 +71,13 @@ class TrackSession:
         """Until the client is done and all its frames are answered. Raises StreamEnd."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._writer = group.create_task(self._write(write), name=f"write {self.stream_id}")
-                self._reader = group.create_task(self._read(requests), name=f"read {self.stream_id}")
+                group.create_task(self._write(write), name=f"write {self.stream_id}")
+                group.create_task(self._read(requests), name=f"read {self.stream_id}")
         except BaseExceptionGroup as failed:
             ends = failed.subgroup(StreamEnd)
             if ends is None:
                 raise
             raise ends.exceptions[0] from None
-        if self._unread:
-            raise StreamEnd(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"{self._config.limits.outbox} answers wait to be read: read while you send.",
-                "unread",
-            )
 
     def close(self) -> None:
         self.release()
@@ -102,6 +97,9 @@ class TrackSession:
     async def _read(self, requests: AsyncIterator[pb.TrackRequest]) -> None:
         self._open(await self._first(requests))
         async for request in requests:
+            if len(self._outbox) >= self._config.limits.outbox:
+                self._room.clear()  # who does not read its answers is not read from: its frames stay with it
+                await self._room.wait()
             match request.WhichOneof("kind"):
                 case "frame":
                     self._frame(request.frame)
@@ -195,21 +193,21 @@ class TrackSession:
         return chosen
 
     def _put(self, reply: pb.TrackReply) -> None:
-        if self._unread:
-            return
-        if len(self._outbox) >= self._config.limits.outbox:
-            self._unread = True
-            for task in (self._reader, self._writer):
-                if task:
-                    task.cancel()
-            return
         self._outbox.append(reply)
         self._changed.set()
 
     async def _write(self, write: Callable[[pb.TrackReply], Awaitable[None]]) -> None:
+        unread_s = self._config.limits.unread_s
         while True:
             while self._outbox:
-                await write(self._outbox.popleft())
+                try:
+                    async with asyncio.timeout(unread_s):
+                        await write(self._outbox.popleft())
+                except TimeoutError:
+                    raise StreamEnd(None, f"it took no answer for {unread_s:.1f} s", "unread") from None
+                except Exception as error:  # internal kinds of gRPC's: the client is gone
+                    raise StreamEnd(None, f"the client is gone: {error}", "cut") from error
+            self._room.set()
             if self._finished and self._pending == 0:
                 return
             self._changed.clear()
