@@ -20,7 +20,8 @@ class SafetyConfig(Strict):
     max_age_s: float = Field(default=0.3, gt=0.05, le=1)
     """No motion on a result whose picture is older than this."""
     slow_age_s: float = Field(default=0.18, gt=0, le=1)
-    """From this age on the speed goes down, to nothing at `max_age_s`: braking takes time too."""
+    """From this age on the speed goes down, to nothing at `max_age_s`: braking takes time too. After a stop it takes
+    results fresher than this to go on."""
     reserve_s: float = Field(default=0.06, ge=0.02, le=0.2)
     """Taken off `max_age_s`: a command acts until the next one, 0.02 s later or, on a busy machine, more."""
     heartbeat_s: float = Field(default=0.2, gt=0.02, le=1)
@@ -70,6 +71,7 @@ class Safety:
         self._caps = Limits(config.max_forward_mps, config.max_left_mps, config.max_turn_radps)
         self._last_tick_s: float | None = None
         self._was_moving = False
+        self._halted = False  # for old results: it takes clearly fresher ones to go on, or wheels would chatter
         self._estop = False
         self.stops = 0  # edges from moving to a forced stop
 
@@ -97,6 +99,7 @@ class Safety:
         stopped = reason is not None and self._was_moving
         self.stops += stopped
         self._was_moving = not command.is_still
+        self._halted = reason is StopReason.OLD_RESULT
         if wanted.is_still and not stopped and reason is not StopReason.ESTOP:
             reason = None  # nothing was refused
         return Verdict(command, reason, stopped)
@@ -113,7 +116,8 @@ class Safety:
             return StopReason.NO_RESULT
         if not newest_capture_s <= now_s:  # also when it is not a number
             return StopReason.CLOCK
-        if now_s - newest_capture_s > self._config.max_age_s - self._config.reserve_s:
+        end_s = self._config.slow_age_s if self._halted else self._config.max_age_s - self._config.reserve_s
+        if now_s - newest_capture_s > end_s:
             return StopReason.OLD_RESULT
         if not all(map(math.isfinite, (wanted.forward_mps, wanted.left_mps, wanted.turn_radps))):
             return StopReason.NOT_A_NUMBER

@@ -104,3 +104,12 @@ def test_no_sequence_of_inputs_moves_the_robot_on_an_old_result_or_too_fast(
         assert abs(sent.forward_mps) <= config.max_forward_mps
         assert abs(sent.left_mps) <= config.max_left_mps
         assert abs(sent.turn_radps) <= config.max_turn_radps
+
+
+def test_after_a_stop_for_old_results_it_takes_clearly_fresher_ones_to_go_on() -> None:
+    safety = Safety(SafetyConfig())
+    assert not safety.judge(10.0, AHEAD, 9.8).command.is_still
+    assert safety.judge(10.05, AHEAD, 9.8).reason is StopReason.OLD_RESULT
+    assert safety.judge(10.06, AHEAD, 9.86).reason is StopReason.OLD_RESULT  # would have been fresh enough before
+    assert safety.judge(10.08, AHEAD, 9.95).command == AHEAD
+    assert safety.stops == 1
