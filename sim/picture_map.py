@@ -112,7 +112,7 @@ def _handovers(axis: Any, trace: Trace) -> None:
         near = min(sides, key=lambda at_s: abs(at_s - fault.t_s), default=None)
         axis.plot(tick.rover_x_m, tick.rover_y_m, "x", ms=10, mew=2.6, color=ALARM, zorder=7.5, path_effects=halo)
         text = f"{fault.kind} {fault.server_id}\n{fault.t_s:.0f} s"
-        _beside(axis, tick, 24 * -(sides[near] if near is not None else side), text, ALARM, in_circle=False)
+        _beside(axis, tick, 40 * -(sides[near] if near is not None else side), text, ALARM, in_circle=False)
 
 
 def _beside(axis: Any, tick: Tick, offset_pt: float, text: str, colour: str, in_circle: bool) -> None:
