@@ -1,16 +1,19 @@
-"""A clock that never runs backwards, whatever the caller's does."""
+"""A clock that neither runs backwards nor leaps, whatever the caller's does."""
 
 import math
 
-STEP_S = 0.05
+BACK_S = 0.05
 # Events that were stamped one after the other may come in the other order; that is not a clock that was set back.
+LEAP_S = 2.0
+# The core asks to be called every 50 ms. Somebody who was away for longer than this was stopped, or had his clock set;
+# servers are not to blame for what he could not hear meanwhile.
 
 
 class SteadyClock:
-    """Turns the caller's time into one that only grows; `outside` turns it back.
+    """Turns the caller's time into one that only grows and never leaps; `outside` turns it back.
 
-    Within STEP_S a time that went back is taken as the newest one known. Beyond, the caller's clock was set back: time
-    goes on from where it was, so that no deadline stands still.
+    A step back within BACK_S is taken as the newest time known. A larger one, or more than LEAP_S forward,
+    counts as no time at all: everything goes on from where it was.
     """
 
     __slots__ = ("_shift_s", "now_s")
@@ -20,12 +23,13 @@ class SteadyClock:
         self._shift_s = 0.0
 
     def advance(self, outside_s: float) -> float:
-        """The steady time; a time that is not a number stands still."""
+        """The steady time. When the caller's is not a number, it stands still."""
+        if not math.isfinite(outside_s):
+            return self.now_s
         inside_s = outside_s + self._shift_s
-        if inside_s >= self.now_s:
-            if inside_s < math.inf:
-                self.now_s = inside_s
-        elif self.now_s - inside_s > STEP_S:
+        if self.now_s == -math.inf or self.now_s <= inside_s <= self.now_s + LEAP_S:
+            self.now_s = inside_s
+        elif not self.now_s - BACK_S <= inside_s <= self.now_s:
             self._shift_s = self.now_s - outside_s
         return self.now_s
 

@@ -167,5 +167,7 @@ class HandoverConfig(Strict):
     """Find servers that announce themselves in the local network."""
     interfaces: tuple[str, ...] = ()
     """Addresses of the network interfaces to look on; empty: all. Environment: TAGALONG_INTERFACES, comma separated."""
+    group: str = Field(default="", max_length=24)
+    """Use only announced servers of this group. Empty: those without one."""
     tls: TlsConfig = TlsConfig()
     """Transport security; the same for all servers."""

@@ -49,6 +49,7 @@ DEAF_PROBES = 4  # a link that lost as many in a row is broken, whatever TCP thi
 MANUAL_S = 5.0  # how long a move by hand waits for its server to be connected
 LIQUIDEDGE_TASKS = ("face", "person", "coco")
 NOTICES = 100
+ROUNDING_S = 1e-6  # a tick comes after what it waits for, also when clocks are added and subtracted in floats
 
 
 class HandoverCore:
@@ -98,7 +99,7 @@ class HandoverCore:
             for wait_s in (active.round_trip.late_s, active.round_trip.timeout_s):
                 if active.silence.owed_since_s + wait_s > now_s:
                     due_s = min(due_s, active.silence.owed_since_s + wait_s)
-        return self._clock.outside(max(due_s, now_s))
+        return self._clock.outside(max(due_s, now_s) + ROUNDING_S)
 
     def has_room(self, now_s: float) -> bool:
         """Whether a frame offered now would be sent."""
@@ -318,7 +319,9 @@ class HandoverCore:
             self._usual_service_s = known_s + SERVICE_ALPHA * (reply.timings.total_s - known_s)
         if verdict.deliver:
             actions.append(Deliver(peer.server_id, reply, now_s - verdict.sent_s, self._clock.outside(verdict.sent_s)))
-            actions.extend(self._moves.delivered(now_s, peer.server_id))
+            completed = self._moves.delivered(now_s, peer.server_id)
+            if completed is not None:
+                actions.append(completed)
         if peer.server_id == self._rehearsal and (verdict.copy_sent_s or 0.0) >= self._rehearsal_s:
             self._review(now_s, actions, rehearsed=peer.server_id)
 
@@ -492,7 +495,8 @@ class HandoverCore:
         outside_s = self._clock.outside(now_s)
         to_id, server = (peer.server_id, peer.server) if peer is not None else (None, None)
         moved = Moved(outside_s, self._moves.active, to_id, reason, server)
-        actions.extend(self._moves.move(moved))
+        self._moves.move(moved)
+        actions.append(moved)
         self._rehearsal = None
         if self._manual == to_id:
             self._manual = None

@@ -13,8 +13,8 @@ class Moves:
     """Which server is active, how it came to be, and how long the robot was without results each time.
 
     The gap of a move: the longest time without any result between the last result before it and the first one of the
-    new server. When the old server fell silent, 'before' is its own last result: second copies of frames may have been
-    answered by the new server before the move was declared, and do not make the silence any shorter.
+    new server after it. When the old server fell silent, 'before' is that server's own last result: second copies may
+    have been answered by the new server before the move was declared, and must not make the silence look shorter.
     """
 
     def __init__(self) -> None:
@@ -28,34 +28,23 @@ class Moves:
     def log(self) -> list[Moved]:
         return list(self._log)
 
-    def move(self, moved: Moved) -> list[Moved | MoveCompleted]:
-        """Record a move; it completes at once if the new server has answered second copies in the silence already."""
+    def move(self, moved: Moved) -> None:
         self.active = moved.to_id
         self._log.append(moved)
         self._open = moved if moved.to_id is not None else None
         self._open_since_s = self._last_before(moved)
-        actions: list[Moved | MoveCompleted] = [moved]
-        if moved.reason.is_failover and self._open_since_s is not None:
-            came_s = next((at for at, by in self._deliveries if by == moved.to_id and at > self._open_since_s), None)
-            if came_s is not None:
-                actions.extend(self._complete(came_s))
-        return actions
 
-    def delivered(self, now_s: float, server_id: str) -> list[MoveCompleted]:
+    def delivered(self, now_s: float, server_id: str) -> MoveCompleted | None:
+        """A result came; the completed move if it is the first one of the new server."""
         self._deliveries.append((now_s, server_id))
-        if self._open is None or server_id != self._open.to_id:
-            return []
-        return self._complete(now_s)
-
-    def _complete(self, came_s: float) -> list[MoveCompleted]:
         moved, since_s = self._open, self._open_since_s
+        if moved is None or server_id != moved.to_id:
+            return None
         self._open = None
-        if moved is None:
-            return []
         if since_s is None:  # the very first result: there was nothing before
-            return [MoveCompleted(moved, 0.0)]
-        times = [since_s, *(at for at, _ in self._deliveries if since_s < at <= came_s)]
-        return [MoveCompleted(moved, max((b - a for a, b in pairwise(times)), default=0.0))]
+            return MoveCompleted(moved, 0.0)
+        times = [since_s, *(at for at, _ in self._deliveries if at > since_s)]
+        return MoveCompleted(moved, max((b - a for a, b in pairwise(times)), default=0.0))
 
     def _last_before(self, moved: Moved) -> float | None:
         if moved.reason.is_failover:

@@ -99,7 +99,7 @@ class OffloadSession:
         """Find, connect, measure and use servers until cancelled; then every frame has its outcome."""
         jobs = [Job("links", self._run_links)]
         if self._config.zeroconf:
-            browser = ZeroconfBrowser(self._config.interfaces, self._seen, self._gone)
+            browser = ZeroconfBrowser(self._config.interfaces, self._seen, self._gone, self._config.group)
             jobs.append(Job("zeroconf", browser.run, restarts=FOREVER))
         try:
             await supervise(jobs)

@@ -45,9 +45,14 @@ class ZeroconfBrowser:
     """Reports servers as they are announced and withdrawn. A server that was killed is never withdrawn."""
 
     def __init__(
-        self, interfaces: Sequence[str], on_seen: Callable[[Server], None], on_gone: Callable[[str], None]
+        self,
+        interfaces: Sequence[str],
+        on_seen: Callable[[Server], None],
+        on_gone: Callable[[str], None],
+        group: str = "",
     ) -> None:
         self._interfaces = interfaces
+        self._group = group
         self._on_seen = on_seen
         self._on_gone = on_gone
         self._changes: asyncio.Queue[tuple[str, ServiceStateChange]] = asyncio.Queue()
@@ -81,6 +86,8 @@ class ZeroconfBrowser:
             return
         info = AsyncServiceInfo(SERVICE, name)
         if not info.load_from_cache(zeroconf) and not await info.async_request(zeroconf, RESOLVE_MS):
+            return
+        if (info.decoded_properties.get("group") or "") != self._group:
             return
         server = server_of(name, info.port or 0, info.parsed_addresses(IPVersion.V4Only), info.decoded_properties)
         if server is None:
