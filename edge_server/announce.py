@@ -1,4 +1,4 @@
-"""Announcing by zeroconf: `_tagalong._tcp.local.`, the instance name is the server's id.
+"""Announcing by zeroconf: `_tagalong._tcp.local.`, the instance name is the server's id (with a group: id@group).
 
 The load is not announced: it changes ten times a second, and robots ask for it with Probe.
 """
@@ -100,12 +100,13 @@ async def service_info(
         host, _, port_text = config.announce.address.rpartition(":")
         announced_port = int(port_text)
     red, green, blue = config.colour_rgb
+    instance = f"{config.id}@{config.announce.group}" if config.announce.group else config.id
     return AsyncServiceInfo(
         SERVICE_TYPE,
-        f"{config.id}.{SERVICE_TYPE}",
+        f"{instance}.{SERVICE_TYPE}",
         port=announced_port,
         parsed_addresses=await _addresses(host, interfaces),
-        server=f"{config.id}.local.",
+        server=f"{instance.replace('@', '-')}.local.",
         properties={
             "id": config.id,
             "version": version,
@@ -113,6 +114,7 @@ async def service_info(
             "colour": f"#{red:02x}{green:02x}{blue:02x}",
             "capacity": str(config.scheduler.capacity),
             "zone": config.zone,
+            "group": config.announce.group,
             "tls": fingerprint(config.tls.certificate),
         },
     )

@@ -62,6 +62,7 @@ def edge(
     capacity: Annotated[int | None, typer.Option(help="Robots served at the same time. [default: 8]")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="/metrics and /healthz; 0 is off. [default: 0]")] = None,
     announce: Annotated[bool | None, typer.Option("--announce/--no-announce", help="Zeroconf. [default: on]")] = None,
+    group: Annotated[str | None, typer.Option(help="Only robots of the same group see this server.")] = None,
     announce_address: Annotated[
         str | None, typer.Option(help="HOST:PORT to announce in place of the bound address (NAT, containers).")
     ] = None,
@@ -103,6 +104,7 @@ def edge(
         "announce.enabled": announce,
         "announce.address": announce_address,
         "announce.interfaces": interface or None,
+        "announce.group": group,
         "tls.certificate": tls_certificate,
         "tls.key": tls_key,
         "tls.authority": tls_authority,

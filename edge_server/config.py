@@ -55,6 +55,8 @@ class AnnounceConfig(Strict):
     """host:port to announce in place of the bound one: behind NAT, in a container, behind a proxy."""
     interfaces: tuple[str, ...] = ()
     """Addresses or names of the interfaces to announce on; empty: all."""
+    group: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,24}$")
+    """Robots see only servers of their own group: several labs on one network, several simulators on one machine."""
 
 
 class LimitsConfig(Strict):
@@ -112,6 +114,8 @@ class EdgeConfig(Strict):
 
     @model_validator(mode="after")
     def _key_with_certificate(self) -> "EdgeConfig":
+        if len(self.announce.group) + len(self.id) > 62:  # a DNS label holds 63
+            raise ValueError(f"id and announce.group together are longer than 62 characters: {self.id!r}")
         if self.tls.enabled and not (self.tls.certificate and self.tls.key):
             raise ValueError("tls: a server needs both tls.certificate and tls.key")
         return self

@@ -41,6 +41,7 @@ def robot(
     interface: Annotated[
         list[str] | None, typer.Option(help="Look for servers only there; may be repeated. Also $TAGALONG_INTERFACES.")
     ] = None,
+    group: Annotated[str | None, typer.Option(help="Use only servers that announce this group.")] = None,
     keep_distance: Annotated[float | None, typer.Option(help="Metres to keep from the target. [default: 1.5]")] = None,
     repeat: Annotated[bool | None, typer.Option("--repeat/--once", help="Play a video file again and again.")] = None,
     web: Annotated[
@@ -69,6 +70,7 @@ def robot(
         "handover.servers": [{"address": address} for address in server] if server else None,
         "handover.zeroconf": discovery,
         "handover.interfaces": interface or None,
+        "handover.group": group,
         "servo.keep_distance_m": keep_distance,
         "web.enabled": web,
         "web.host": web_host,

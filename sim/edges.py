@@ -44,12 +44,15 @@ class EdgeSpec:
     engines: Mapping[str, str] = field(default_factory=dict)  # task -> engine
     announce: bool = True
     interface: str = "127.0.0.1"
+    group: str = ""
     arguments: Sequence[str] = ()
 
     def command_line(self, ready_file: Path, announce_address: str | None) -> list[str]:
         line = ["edge", "--id", self.server_id, "--host", "127.0.0.1", "--port", "0", "--no-liquidedge"]
         line += ["--colour", self.colour, "--metrics-port", "0", "--ready-file", str(ready_file)]
         line += ["--announce", "--interface", self.interface] if self.announce else ["--no-announce"]
+        if self.announce and self.group:
+            line += ["--group", self.group]
         if self.zone:
             line += ["--zone", self.zone]
         if self.capacity:

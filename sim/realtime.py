@@ -1,6 +1,7 @@
 """A run in real time: the robot's agent in this process, edge servers in theirs, proxies as radio links between."""
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -76,6 +77,7 @@ class RealTime:
         self._faults = FaultSchedule(plan.scenario.faults)
         self._background: set[asyncio.Task[None]] = set()
         self._began_s = 0.0
+        self._group = f"sim-{os.getpid()}"  # other simulators and servers on this machine are not ours
 
     async def run(self, *others: Job) -> Outcome:
         """Play the scenario; `others` run beside it.
@@ -123,7 +125,9 @@ class RealTime:
                 {"address": f"{INTERFACE}:{cell.proxy.port}", "id": cell.spec.id, "colour": cell.spec.colour}
                 for cell in self.cells.values()
             )
-        handover = config.handover.model_copy(update={"zeroconf": has_multicast, "interfaces": (INTERFACE,)})
+        handover = config.handover.model_copy(
+            update={"zeroconf": has_multicast, "interfaces": (INTERFACE,), "group": self._group}
+        )
         if servers:
             handover = type(handover).model_validate({**handover.model_dump(), "servers": servers})
         return config.model_copy(update={"handover": handover})
@@ -142,6 +146,7 @@ class RealTime:
                 engines=spec.engines,
                 announce=announce,
                 interface=INTERFACE,
+                group=self._group,
             )
             self.cells[spec.id] = Cell(spec, proxy, EdgeProcess(edge, proxy))
         self._reshape()
