@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from common.errors import DeviceError
+from common.errors import ConfigError, DeviceError
 from common.supervise import Job, supervise
 from handover.session import OffloadSession
 from handover.values import Deliver, MoveCompleted, Moved
@@ -125,7 +125,7 @@ class Agent:
                 keyboard = self._keyboard
                 jobs.append(Job("keyboard", lambda: keyboard.run(self.press)))
             if self.config.web.enabled:
-                jobs.append(Job("page", self._page, restarts=3))
+                jobs.append(Job("page", self._page))
             try:
                 await supervise(jobs)
             finally:
@@ -135,9 +135,18 @@ class Agent:
         await self._quit.wait()
 
     async def _page(self) -> None:
-        from robot.web.page import run  # FastAPI only where a page is wanted
-
-        await run(self, self.config.web.host, self.config.web.port)
+        """Raises ConfigError where the page cannot start; one that breaks later is left broken."""
+        try:
+            from robot.web.page import run  # FastAPI only where a page is wanted
+        except ImportError as error:
+            raise ConfigError(f"web: needs {error.name}: pip install 'tagalong[web]', or leave out --web") from error
+        web = self.config.web
+        try:
+            await run(self, web.host, web.port)
+        except ConfigError:
+            raise
+        except Exception:  # whatever a page trips over, the robot does not stop for it
+            log.exception("the page is gone; the robot goes on")
 
     # ---- decide and drive ----
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.errors import DeviceError
+from common.errors import ConfigError, DeviceError
 from common.settings import load_settings
 from protos.messages import Box, Detection, Outcome
 from robot.agent import Agent
@@ -269,6 +270,15 @@ async def test_log_and_metrics_tell_about_the_run(edge: Edge, tmp_path: Path, fr
     assert any(",edge-1," in line for line in lines)
 
 
+async def test_a_page_on_a_taken_port_is_told_at_once(free_port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port))
+        taken.listen()
+        agent, _ = agent_of(settings(0, web__enabled=True, web__port=free_port), TruthCamera(), PaperBase())
+        with pytest.raises(ConfigError, match=str(free_port)):
+            await asyncio.wait_for(agent.run(), PATIENCE_S)
+
+
 def scrape(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
@@ -276,8 +286,6 @@ def scrape(port: int) -> str:
 
 @pytest.fixture
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
