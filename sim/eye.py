@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from common.errors import DeviceError
@@ -87,7 +88,7 @@ class Eye:
             raise DeviceError("an Eye draws in one thread only: the one of its first picture")
         self._pose(snapshot)
         self._renderer.update_scene(self._data, camera, self._views[camera])
-        return np.ascontiguousarray(self._renderer.render()[:, :, ::-1])
+        return np.asarray(cv2.cvtColor(self._renderer.render(), cv2.COLOR_RGB2BGR), np.uint8)
 
     def _open(self) -> None:
         gl.require()

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from common.errors import DeviceError
 
-ADVICE = "Run: apt-get install -y libegl1 libgl1-mesa-dri  (as root; or set MUJOCO_GL to another way to draw)."
+ADVICE = "Run: apt-get install -y libegl1 libgl1 libopengl0 libgl1-mesa-dri  (as root)."
 _OFF = ("disable", "disabled", "off", "false", "0")
 
 

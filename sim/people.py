@@ -23,14 +23,15 @@ class Walk:
     person_id: str
     appears_s: float
     leaves_s: float
-    _xy: Floats  # (n, 2) on the grid
+    _xs: tuple[float, ...]  # on the grid; plain numbers, as one lookup in an array costs ten of these
+    _ys: tuple[float, ...]
 
     def at(self, time_s: float) -> XY:
-        place = min(max(time_s / GRID_S, 0.0), len(self._xy) - 1.0)
-        low = min(int(place), len(self._xy) - 2)
+        place = min(max(time_s / GRID_S, 0.0), len(self._xs) - 1.0)
+        low = min(int(place), len(self._xs) - 2)
         part = place - low
-        x, y = (1 - part) * self._xy[low] + part * self._xy[low + 1]
-        return float(x), float(y)
+        x0, x1, y0, y1 = self._xs[low], self._xs[low + 1], self._ys[low], self._ys[low + 1]
+        return x0 + part * (x1 - x0), y0 + part * (y1 - y0)
 
     def present(self, time_s: float) -> bool:
         return self.appears_s <= time_s < self.leaves_s
@@ -45,8 +46,9 @@ def walk(person: Person, length_s: float, rng: np.random.Generator) -> Walk:
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     stops = {float(along[mark]): pauses[number] for number, mark in marks.items()}
     distance = _timetable(along, leg_of, speeds, stops, person.appears_s, length_s)
-    xy = np.stack([np.interp(distance, along, line[:, 0]), np.interp(distance, along, line[:, 1])], axis=1)
-    return Walk(person.id, person.appears_s, person.leaves_s if person.leaves_s is not None else math.inf, xy)
+    xs, ys = (tuple(np.interp(distance, along, line[:, axis]).tolist()) for axis in (0, 1))
+    leaves_s = math.inf if person.leaves_s is None else person.leaves_s
+    return Walk(person.id, person.appears_s, leaves_s, xs, ys)
 
 
 def _rounded(corners: list[Floats], radius_m: float, stands: list[bool]) -> tuple[Floats, list[int], dict[int, int]]:

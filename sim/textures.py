@@ -24,22 +24,5 @@ def planks(colour: str) -> BGR:
     return _coloured(colour, light)
 
 
-def ceiling() -> BGR:
-    """Panels of 0.6 m with a lamp in every fourth, RGB (256, 256, 3) for 1.2 m by 1.2 m."""
-    at = np.arange(256)
-    edge = (at % 128 < 3)[:, None] | (at % 128 < 3)[None, :]
-    light = np.where(edge, 0.78, 0.93)
-    light[24:104, 24:104] = 1.15
-    return _coloured("#e4e6e4", light)
-
-
-def plaster(colour: str) -> BGR:
-    """A slightly uneven wall, RGB (256, 256, 3)."""
-    rng = np.random.default_rng(11)
-    rough = rng.normal(0, 1, (16, 16))
-    smooth = np.kron(rough, np.ones((16, 16)))
-    return _coloured(colour, 1.0 + 0.008 * smooth + rng.normal(0, 0.01, (256, 256)))
-
-
 def _coloured(colour: str, light: NDArray[np.float64]) -> BGR:
     return np.clip(np.array(rgb(colour)) * light[..., None], 0, 255).astype(np.uint8)

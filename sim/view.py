@@ -3,30 +3,27 @@
 import math
 from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from protos.messages import RGB, Box
 from robot.values import CameraModel, Pose
 from sim.eye import Stand
 from sim.portrait import HEIGHT_PX, METRES_PER_PX, WIDTH_PX, portrait
 from sim.scene import BOX_BOTTOM_M, BOX_HALF_WIDTH_M, BOX_TOP_M, CENTRE_PX
 
-Floats = NDArray[np.float64]
+Point = tuple[float, float, float]
 
 NEAR_M = 0.05  # nothing nearer than this is projected
 SMALLEST = 0.02  # of the frame: boxes narrower or lower than this are not worth reporting
 
 
-def project(camera: CameraModel, pose: Pose, camera_height_m: float, point: Floats) -> tuple[float, float] | None:
+def project(camera: CameraModel, pose: Pose, camera_height_m: float, point: Point) -> tuple[float, float] | None:
     """Normalised column and row of a point of the world; None behind the camera."""
-    dx, dy = float(point[0]) - pose.x_m, float(point[1]) - pose.y_m
+    dx, dy = point[0] - pose.x_m, point[1] - pose.y_m
     cos, sin = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
     ahead, left = cos * dx + sin * dy, -sin * dx + cos * dy
     if ahead < NEAR_M:
         return None
     half_height = camera.half_width * camera.height_px / camera.width_px
-    up = float(point[2]) - camera_height_m
+    up = point[2] - camera_height_m
     return 0.5 - left / ahead / (2 * camera.half_width), 0.5 - up / ahead / (2 * half_height)
 
 
@@ -49,7 +46,7 @@ def box(camera: CameraModel, pose: Pose, camera_height_m: float, stand: Stand) -
     return whole if whole.w > SMALLEST and whole.h > SMALLEST else None
 
 
-def body_points(stand: Stand) -> list[Floats]:
+def body_points(stand: Stand) -> list[Point]:
     """A grid of points inside the box, for asking what hides the person."""
     return [on_board(stand, across, up) for across in (-0.17, 0.0, 0.17) for up in (0.85, 1.03, 1.2, 1.38, 1.55)]
 
@@ -75,8 +72,7 @@ def mean_rgb(clothes: str, mirrored: bool) -> RGB:
     return round(float(red)), round(float(green)), round(float(blue))
 
 
-def on_board(stand: Stand, across_m: float, up_m: float) -> Floats:
+def on_board(stand: Stand, across_m: float, up_m: float) -> Point:
     """A point on a board: `across_m` to the right of who looks at its front is local +y."""
-    return np.array(
-        [stand.x_m - math.sin(stand.turn_rad) * across_m, stand.y_m + math.cos(stand.turn_rad) * across_m, up_m]
-    )
+    sin, cos = math.sin(stand.turn_rad), math.cos(stand.turn_rad)
+    return stand.x_m - sin * across_m, stand.y_m + cos * across_m, up_m

@@ -75,7 +75,6 @@ class World:
         self._collisions = 0
         self._eye: Eye | None = None
         self._seen: tuple[int, tuple[PersonTruth, ...]] = (-1, ())
-        self._move_people()
         mj.mj_forward(self._model, self._data)
 
     @property
@@ -147,7 +146,6 @@ class World:
 
     def _step_once(self) -> None:
         data = self._data
-        self._move_people()
         data.qfrc_applied[:3] = self._drive.force(self.time_s, float(data.qpos[2]), data.qvel)
         mj.mj_step(self._model, data)
         self._steps += 1
@@ -157,11 +155,13 @@ class World:
         self._odometer.update(cos * vx + sin * vy, -sin * vx + cos * vy, turn)
         self._count_touches()
 
-    def _move_people(self) -> None:
-        for board, stand in zip(self._boards, self._stands(), strict=True):
+    def _place_boards(self, stands: list[Stand]) -> None:
+        """Only rays meet the boards, so they need not move with every step."""
+        for board, stand in zip(self._boards, stands, strict=True):
             self._data.mocap_pos[board] = (stand.x_m, stand.y_m, 0.0 if stand.present else -50.0)
             half = stand.turn_rad / 2
             self._data.mocap_quat[board] = (math.cos(half), 0.0, 0.0, math.sin(half))
+        mj.mj_kinematics(self._model, self._data)
 
     def _stands(self) -> list[Stand]:
         """Boards turn to the rover, as a person does who is being followed by one."""
@@ -192,13 +192,11 @@ class World:
     def _look(self) -> tuple[PersonTruth, ...]:
         """How much of each person the camera sees now; worked out once a step."""
         if self._seen[0] != self._steps:
-            mj.mj_kinematics(self._model, self._data)  # mj_step leaves the bodies where they were before it
-            self._move_people()
-            mj.mj_kinematics(self._model, self._data)
-            pose = self.pose()
+            pose, stands = self.pose(), self._stands()
+            self._place_boards(stands)
             found = tuple(
                 PersonTruth(stand.person_id, stand.x_m, stand.y_m, stand.present, self._share(person, stand, pose))
-                for person, stand in zip(self.scenario.people, self._stands(), strict=True)
+                for person, stand in zip(self.scenario.people, stands, strict=True)
             )
             self._seen = (self._steps, found)
         return self._seen[1]
@@ -206,15 +204,16 @@ class World:
     def _share(self, person: Person, stand: Stand, pose: Pose) -> float:
         if not stand.present:
             return 0.0
-        eye = np.array([pose.x_m, pose.y_m, self.scenario.camera.height_m])
+        height_m = self.scenario.camera.height_m
+        eye = np.array([pose.x_m, pose.y_m, height_m])
         own = self._model.geom(f"person-{person.id}").id
         points = view.body_points(stand)
         hit = np.zeros(1, np.int32)
         count = 0
         for point in points:
-            if not view.in_frame(view.project(self.camera, pose, eye[2], point)):
+            if not view.in_frame(view.project(self.camera, pose, height_m, point)):
                 continue
-            ray = point - eye
+            ray = np.subtract(point, eye)
             share = mj.mj_ray(self._model, self._data, eye, ray, None, 1, self._rover_body, hit)
             # mj_ray answers in lengths of the ray: 1 is the point itself; boards of others stand in between or not
             if hit[0] in (-1, own) or share >= 0.99:

@@ -207,5 +207,5 @@ def test_a_missing_opengl_is_told_with_the_command_that_brings_it(monkeypatch: p
     monkeypatch.setenv("MUJOCO_GL", "disable")
     monkeypatch.setattr(gl, "_has_egl", lambda: False)
     world = World(made((2.0, 0.0)))
-    with pytest.raises(DeviceError, match=r"apt-get install -y libegl1 libgl1-mesa-dri"):
+    with pytest.raises(DeviceError, match=r"apt-get install -y libegl1 libgl1 libopengl0 libgl1-mesa-dri"):
         world.render()
