@@ -71,7 +71,7 @@ CASES = (
     Case("cross, occlusion", crossing, HIDING, True, 20, None, "4.6; 82 %"),
     Case("leaves, somebody else 0.5 s later", replaced, HIDING, False, None, 0, "100 % taken over"),
     Case("leaves, somebody else 0.5 s later", replaced, HIDING, True, None, 0, "100 % taken over"),
-    Case("leaves and comes back", returning, HIDING, False),
+    Case("leaves, comes back after 1 to 3 s", returning, HIDING, False),
     Case("one turns round while hidden", turning_back, HIDING, False),
     Case("one turns round while hidden", turning_back, HIDING, True),
     Case("cross, 12 px, 30 % misses", crossing, replace(HIDING, noise_px=12, misses=0.3), False),
