@@ -158,7 +158,7 @@ class Peer:
             self.in_flight.clear()
             self.silence.clear()
 
-    def view(self, now_s: float, active: bool, standby: bool, overhead_s: float, service_s: float) -> ServerView:
+    def view(self, now_s: float, active: bool, standby: bool, cost_s: float) -> ServerView:
         quality = self.quality
         return ServerView(
             server=self.server,
@@ -166,7 +166,7 @@ class Peer:
             usable=self.is_usable(now_s),
             is_active=active,
             is_standby=standby,
-            cost_s=quality.cost_s(now_s, active, overhead_s, service_s),
+            cost_s=cost_s,
             rtt_p50_s=quality.rtt_p50_s(now_s),
             loss=quality.loss(now_s),
             level_dbm=quality.level_dbm,

@@ -35,7 +35,7 @@ class Prober:
                 probes.append(self._send(now_s, peer))
         return probes
 
-    def answered(self, now_s: float, peer: Peer, probe: int) -> bool:
+    def answered(self, peer: Peer, probe: int) -> bool:
         """False for an answer that nobody waits for any more."""
         if probe != peer.probe.number:
             return False

@@ -85,6 +85,19 @@ class Overhead:
         self._last_s = now_s
 
 
+class UsualService:
+    """How long servers take for a frame, by what their answers say."""
+
+    __slots__ = ("value_s",)
+
+    def __init__(self) -> None:
+        self.value_s = 0.0  # not known yet
+
+    def saw(self, total_s: float) -> None:
+        if total_s > 0:
+            self.value_s += SERVICE_ALPHA * (total_s - self.value_s) if self.value_s else total_s
+
+
 class Quality:
     """Everything measured of one server."""
 

@@ -111,9 +111,3 @@ class Silence:
 
     def length_s(self, now_s: float) -> float:
         return 0.0 if self._owed_since_s is None else now_s - self._owed_since_s
-
-    def look(self, now_s: float, timeout_s: float) -> bool:
-        """Suspected?"""
-        if self.suspected_since_s is None and self.length_s(now_s) >= timeout_s:
-            self.suspected_since_s = now_s
-        return self.suspected_since_s is not None
