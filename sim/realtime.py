@@ -150,9 +150,7 @@ class RealTime:
             )
             self.cells[spec.id] = Cell(spec, proxy, EdgeProcess(edge, proxy))
         self._reshape()
-        async with asyncio.TaskGroup() as group:
-            for cell in self.cells.values():
-                group.create_task(cell.process.start(), name=f"start {cell.spec.id}")
+        await supervise([Job(f"start {cell.spec.id}", cell.process.start) for cell in self.cells.values()])
 
     async def _end_cells(self) -> None:
         for task in self._background:
