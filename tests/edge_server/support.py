@@ -138,6 +138,12 @@ class Track:
             if reply.WhichOneof("kind") == "result":
                 return reply.result
 
+    async def until_the_end(self) -> AsyncIterator[None]:
+        """Reads all that comes; gives nothing. Raises how the stream ended."""
+        while True:
+            await self.reply()
+        yield
+
     async def status(self) -> grpc.aio.AioRpcError:
         return grpc.aio.AioRpcError(
             await self.call.code(), grpc.aio.Metadata(), await self.call.trailing_metadata(), await self.call.details()

@@ -114,8 +114,7 @@ async def test_a_server_with_a_hung_engine_leaves_within_5_s_too(tmp_path: Path)
             assert await asyncio.wait_for(process.wait(), 20) == 0
             assert time.monotonic() - stopped_s < 5
             with pytest.raises(grpc.aio.AioRpcError):
-                while True:
-                    await track.reply()
+                await anext(track.until_the_end())
     finally:
         if process.returncode is None:
             process.kill()
