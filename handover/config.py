@@ -128,6 +128,16 @@ class PenaltyConfig(Strict):
     """Each such time without a failure takes one doubling back."""
 
 
+class RadioConfig(Strict):
+    """Radio levels of the robot's own interfaces, for the policies that decide by them."""
+
+    kind: Literal["proc_wireless"] = "proc_wireless"
+    interval_s: float = Field(default=0.2, gt=0, le=60)
+    """How often levels are read. 3GPP measures every 0.2 s."""
+    interfaces: dict[str, tuple[str, ...]] = Field(min_length=1)
+    """Which servers are reached over which interface: `wlan0: [edge-a, edge-b]`."""
+
+
 class HandoverConfig(Strict):
     """Everything about servers: finding, measuring, choosing, moving."""
 
@@ -169,5 +179,7 @@ class HandoverConfig(Strict):
     """Addresses of the network interfaces to look on; empty: all. Environment: TAGALONG_INTERFACES, comma separated."""
     group: str = Field(default="", max_length=24)
     """Use only announced servers of this group. Empty: those without one."""
+    radio: RadioConfig | None = None
+    """Read radio levels; off by default."""
     tls: TlsConfig = TlsConfig()
     """Transport security; the same for all servers."""

@@ -8,15 +8,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 
+from common.errors import DeviceError
 from common.supervise import Job, supervise
-from handover.config import HandoverConfig
+from handover.config import HandoverConfig, RadioConfig
 from handover.core import HandoverCore
 from handover.discovery import static
 from handover.discovery.zeroconf_browser import ZeroconfBrowser
 from handover.links.base import Link
 from handover.links.liquidedge import LiquidEdgeLink
 from handover.links.native import NativeLink
+from handover.path import NoPath, PathMover
+from handover.radio.proc_wireless import ProcWireless
 from handover.values import (
     Action,
     Connect,
@@ -52,11 +56,13 @@ class OffloadSession:
         on_event: Callable[[Moved | MoveCompleted], None],
         labels: tuple[str, ...] = (),
         max_results: int = 0,
+        path: PathMover | None = None,
     ) -> None:
         self._config = config
         self._hello = StreamOpen(robot_id, tasks, max_results, labels)
         self._on_deliver = on_deliver
         self._on_event = on_event
+        self._path = path or NoPath()
         self._core = HandoverCore(config, tasks)
         self._lines: dict[str, _Line] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -101,6 +107,8 @@ class OffloadSession:
         if self._config.zeroconf:
             browser = ZeroconfBrowser(self._config.interfaces, self._seen, self._gone, self._config.group)
             jobs.append(Job("zeroconf", browser.run, restarts=FOREVER))
+        if self._config.radio is not None:
+            jobs.append(Job("radio", partial(self._read_radio, self._config.radio), restarts=FOREVER))
         try:
             await supervise(jobs)
         finally:
@@ -130,6 +138,21 @@ class OffloadSession:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    async def _read_radio(self, config: RadioConfig) -> None:
+        """Raises DeviceError while there is no such interface; started again then."""
+        source = ProcWireless()
+        while True:
+            for interface, reading in source.read().items():
+                for server_id in config.interfaces.get(interface, ()):
+                    self.radio(server_id, reading.level_dbm, reading.quality)
+            await asyncio.sleep(config.interval_s)
+
+    async def _move_path(self, server: Server | None) -> None:
+        try:
+            await self._path.move(server)
+        except DeviceError as error:
+            log.warning("the network path stays as it is: %s", error)
 
     def _seen(self, server: Server) -> None:
         self._do(self._core.server_seen(time.monotonic(), Source.ZEROCONF, server))
@@ -164,7 +187,10 @@ class OffloadSession:
             case Send(server_id, frame):
                 if (line := self._lines.get(server_id)) is not None:
                     line.link.send(frame)
-            case Moved() | MoveCompleted():
+            case Moved():
+                self._spawn(self._move_path(action.to_server), "network path")
+                self._on_event(action)
+            case MoveCompleted():
                 self._on_event(action)
             case Probe(server_id):
                 if (to_probe := self._line(server_id)) is not None:

@@ -107,8 +107,8 @@ class LiquidEdgeLink:
         request = pb.ObjectDetectionRequest(
             user_id=USER_ID,
             frame=pb.VideoFrame(number=number, timestamp=frame.capture_ns, img=frame.image),
-            wantface="face" in tasks,
-            wantyolo=bool(tasks & YOLO_TASKS),
+            wantface=int("face" in tasks),
+            wantyolo=int(bool(tasks & YOLO_TASKS)),
             max_results=self._hello.max_results or INT32,
         )
         try:
