@@ -1,5 +1,9 @@
 """From settings to hardware."""
 
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import cast
+
 from rich.console import Console
 
 from common.errors import ConfigError
@@ -8,26 +12,37 @@ from robot.config import ConsoleBaseConfig, RobotConfig
 from robot.hardware import Base, Camera, Lights
 from robot.values import Limits
 
-USE_SIM = "lives in the simulator: run `tagalong sim`"
+PLUGINS = "tagalong.hardware"  # entry points: functions from RobotConfig to camera, base and lights
+Hardware = tuple[Camera, Base, Lights]
+
+
+def hardware_of(config: RobotConfig, console: Console) -> Hardware:
+    """Camera, base and lights. Kinds that are not built in come from another package, which brings all it has.
+
+    Raises ConfigError for a kind that nobody brings.
+    """
+    own_camera, own_base = isinstance(config.camera, OpencvCameraConfig), isinstance(config.base, ConsoleBaseConfig)
+    if own_camera and own_base:
+        return camera_of(config), base_of(config, console), lights_of(config, console)
+    camera, base, lights = _plugin(config.base.kind if own_camera else config.camera.kind)(config)
+    return (
+        camera_of(config) if own_camera else camera,
+        base_of(config, console) if own_base else base,
+        lights if not own_base else lights_of(config, console),
+    )
 
 
 def camera_of(config: RobotConfig) -> Camera:
-    """Raises ConfigError for a camera that only the simulator has."""
-    if not isinstance(config.camera, OpencvCameraConfig):
-        raise ConfigError(
-            f"camera.kind: {config.camera.kind!r} {USE_SIM}, or give --camera 0, a video file or rtsp://..."
-        )
     from robot.cameras.opencv import OpencvCamera
 
+    assert isinstance(config.camera, OpencvCameraConfig)
     return OpencvCamera(config.camera)
 
 
 def base_of(config: RobotConfig, console: Console) -> Base:
-    """Raises ConfigError for a base that only the simulator has."""
-    if not isinstance(config.base, ConsoleBaseConfig):
-        raise ConfigError(f"base.kind: {config.base.kind!r} {USE_SIM}, or give --driver console")
     from robot.drivers.console import ConsoleBase
 
+    assert isinstance(config.base, ConsoleBaseConfig)
     limits = Limits(config.base.forward_max_mps, 0.6, config.base.turn_max_radps)
     return ConsoleBase(limits, console, reckons=config.base.reckons)
 
@@ -36,3 +51,14 @@ def lights_of(config: RobotConfig, console: Console) -> Lights:
     from robot.drivers.console import ConsoleLights, NoLights
 
     return ConsoleLights(console) if config.lights == "console" else NoLights()
+
+
+def _plugin(kind: str) -> Callable[[RobotConfig], Hardware]:
+    for found in entry_points(group=PLUGINS, name=kind):
+        try:
+            return cast(Callable[[RobotConfig], Hardware], found.load())
+        except ImportError as error:
+            raise ConfigError(
+                f"{kind!r} needs the library {error.name}, which is not installed. Run: pip install 'tagalong[{kind}]'"
+            ) from error
+    raise ConfigError(f"nothing installed here brings the hardware {kind!r}. Run: pip install 'tagalong[{kind}]'")

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +13,8 @@ from rich.console import Console
 from common.errors import ConfigError, TagalongError
 from common.logs import LogLevel, set_up_logs
 from robot.agent import Agent
-from robot.build import base_of, camera_of, lights_of
+from robot.build import hardware_of
 from robot.config import RobotConfig
-from robot.hardware import Base, Camera
 from robot.keyboard import HELP, Keyboard
 from robot.values import Key
 from robot.view import AgentView
@@ -26,9 +24,11 @@ log = logging.getLogger(__name__)
 
 def robot(
     camera: Annotated[
-        str | None, typer.Option(help="Webcam index, video file or rtsp:// address. [default: 0]")
+        str | None, typer.Option(help="Webcam index, video file, rtsp:// address, or sim. [default: 0]")
     ] = None,
-    driver: Annotated[str | None, typer.Option(help="console: prints what it would drive. [default: console]")] = None,
+    driver: Annotated[
+        str | None, typer.Option(help="console (prints what it would drive) or sim. [default: console]")
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="What to follow: person, face or a COCO class. [default: person]")
     ] = None,
@@ -80,32 +80,18 @@ def robot(
         "metrics_port": metrics_port,
     }
     try:
-        run_with(RobotConfig.load(config, overrides), duration_s=duration)
+        asyncio.run(_run(RobotConfig.load(config, overrides), duration))
     except TagalongError as error:
         for line in str(error).splitlines():
             print(f"tagalong robot: {line}", file=sys.stderr)
         raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
 
 
-def run_with(
-    config: RobotConfig,
-    camera_factory: Callable[[RobotConfig], Camera] = camera_of,
-    base_factory: Callable[[RobotConfig, Console], Base] = base_of,
-    duration_s: float | None = None,
-) -> AgentView:
+async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
     """Run one robot to its end; returns the last look at it. Raises TagalongError."""
-    return asyncio.run(_run(config, camera_factory, base_factory, duration_s))
-
-
-async def _run(
-    config: RobotConfig,
-    camera_factory: Callable[[RobotConfig], Camera],
-    base_factory: Callable[[RobotConfig, Console], Base],
-    duration_s: float | None,
-) -> AgentView:
     console = Console(highlight=False)
     keyboard = Keyboard() if config.keyboard else None
-    agent = Agent(config, camera_factory(config), base_factory(config, console), lights_of(config, console), keyboard)
+    agent = Agent(config, *hardware_of(config, console), keyboard)
     console.print(
         f"robot {config.robot_id}: looks for {config.target.label}, asks for {', '.join(config.wanted_tasks)}"
     )

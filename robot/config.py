@@ -27,9 +27,11 @@ def _of_kind(kind: str) -> Callable[[Any], Any]:
 
 
 class SimCameraConfig(Strict):
-    """The simulator's camera; `tagalong sim` brings it."""
+    """The simulator's camera, of the package `sim`."""
 
     kind: Literal["sim"] = "sim"
+    scenario: str = "corridor"
+    """Name or file of the scenario whose world it looks at. Its servers and faults are not started."""
 
 
 class ConsoleBaseConfig(Strict):
@@ -45,7 +47,7 @@ class ConsoleBaseConfig(Strict):
 
 
 class SimBaseConfig(Strict):
-    """The simulator's rover; `tagalong sim` brings it."""
+    """The simulator's rover, in the world that the camera looks at."""
 
     kind: Literal["sim"] = "sim"
 

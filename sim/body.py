@@ -4,14 +4,18 @@ The agent's clock is the machine's monotonic one; the world's starts at zero wit
 """
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from robot.config import RobotConfig, SimCameraConfig
 from robot.values import BGR, STILL, DriveCommand, Frame, Light, Odometry
-from sim.film import Stage
+from sim.film import Stage, stage_of
+from sim.scenario import load
 
 
 class WorldClock:
@@ -24,7 +28,9 @@ class WorldClock:
         self._start_s: float | None = None
 
     def start(self) -> None:
-        self._start_s = time.monotonic() - self.world.time_s
+        """From now on, if it does not run already."""
+        if self._start_s is None:
+            self._start_s = time.monotonic() - self.world.time_s
 
     @property
     def start_s(self) -> float:
@@ -62,6 +68,7 @@ class SimCamera:
     async def open(self) -> None:
         """Draw one picture ahead: the first one loads shaders and textures."""
         await self._draw()
+        self._clock.start()
 
     async def latest(self) -> Frame:
         now_s = time.monotonic()
@@ -120,3 +127,11 @@ class SimLights:
 
     async def show(self, light: Light) -> None:
         self._world.light_rgb = light.rgb
+
+
+def hardware(config: RobotConfig) -> tuple[SimCamera, SimBase, SimLights]:
+    """For `tagalong robot --camera sim --driver sim`: a rover in a world of its own, without servers."""
+    name = config.camera.scenario if isinstance(config.camera, SimCameraConfig) else "corridor"
+    scenario = load(name)
+    clock = WorldClock(stage_of(scenario, scenario.seed, Path(tempfile.gettempdir())))
+    return SimCamera(clock, scenario.camera.fps, False, None), SimBase(clock), SimLights(clock.world)

@@ -2,6 +2,7 @@
 detector and scheduler; only durations are modelled. Same plan, same result, to the last byte.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 
 from edge_server.engines.base import Engine
-from edge_server.engines.registry import for_tasks
+from edge_server.engines.registry import for_tasks, parse
 from edge_server.models.store import ModelStore
 from handover.core import HandoverCore
 from handover.values import (
@@ -82,10 +83,7 @@ class Lockstep:
         self._radio = RadioModel(plan.scenario, plan.seed)
         self._faults = FaultSchedule(plan.scenario.faults)
         self._oracle = all(name == "oracle" for server in plan.scenario.servers for name in server.engines.values())
-        engines: dict[str, Engine] = {}
-        for server in plan.scenario.servers:
-            engines |= for_tasks(ModelStore(), tuple(server.engines), server.engines)
-        self._detector = Detector(engines)
+        self._detector = Detector(_engines(plan))
         wire = Wire(self._link_up, self._link_down, self._reply, self._probe_answered)
         self._edges = {
             spec.id: LockstepEdge(spec, self._events, wire, self._detector, plan.seed) for spec in plan.scenario.servers
@@ -290,3 +288,14 @@ class Lockstep:
 
     def heal(self, server_id: str) -> None:
         self._edges[server_id].heal()
+
+
+def _engines(plan: Plan) -> dict[str, Engine]:
+    """One of each, for all servers: only one works at a time, so it may have the threads that real ones go without."""
+    engines: dict[str, Engine] = {}
+    for server in plan.scenario.servers:
+        for task, text in server.engines.items():
+            if task not in engines:
+                options = {task: {"threads": os.cpu_count() or 1}} if "threads" in parse(text)[1] else {}
+                engines |= for_tasks(ModelStore(), (task,), {task: text}, options)
+    return engines

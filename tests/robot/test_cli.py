@@ -33,7 +33,6 @@ def picture(tmp_path: Path) -> Path:
     ("arguments", "code", "says"),
     [
         (["--camera", "/nowhere.avi"], 1, "camera /nowhere.avi: there is no such file"),
-        (["--camera", "sim"], 2, "run `tagalong sim`"),
         (["--driver", "wheels"], 2, "'console', 'sim'"),
         (["--keep-distance", "0"], 2, "servo.keep_distance_m"),
         (["--config", "/nowhere.yaml"], 2, "/nowhere.yaml: cannot be read"),

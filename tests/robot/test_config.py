@@ -8,9 +8,9 @@ from pydantic import BaseModel
 
 from common.errors import ConfigError
 from common.settings import load_settings
-from robot.build import base_of, camera_of
+from robot.build import hardware_of
 from robot.cameras.config import OpencvCameraConfig
-from robot.config import ENV_PREFIX, ConsoleBaseConfig, RobotConfig, SimBaseConfig, SimCameraConfig
+from robot.config import ENV_PREFIX, ConsoleBaseConfig, RobotConfig, SimCameraConfig
 
 
 def test_the_defaults_follow_a_person_seen_by_the_first_webcam() -> None:
@@ -65,13 +65,12 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, expected: str) -> N
     assert expected in str(caught.value)
 
 
-def test_what_lives_in_the_simulator_says_how_to_start_it() -> None:
+def test_hardware_that_nobody_brings_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    with pytest.raises(ConfigError, match="tagalong sim"):
-        camera_of(RobotConfig(camera=SimCameraConfig()))
-    with pytest.raises(ConfigError, match="tagalong sim"):
-        base_of(RobotConfig(base=SimBaseConfig()), Console())
+    monkeypatch.setattr("robot.build.PLUGINS", "tagalong.nothing-here")
+    with pytest.raises(ConfigError, match=r"tagalong\[sim\]"):
+        hardware_of(RobotConfig(camera=SimCameraConfig()), Console())
 
 
 def settings_in(annotation: Any) -> set[type[BaseModel]]:
