@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim import scenario
-from sim.radio import RATES, Fading, RadioModel, crosses, link
+from sim.radio import FAST_DB, RATES, SHADOW_DB, Fading, RadioModel, crosses, link
 from sim.scene import Panel
 
 FRAME_BITS = 36_000 * 8
@@ -75,7 +75,7 @@ def test_fading_has_the_deviation_it_says() -> None:
     rng = np.random.default_rng(0)
     values = [Fading(seed, "ap").db(t, (x, y)) for seed, t, x, y in rng.uniform(0, 50, (3000, 4)).astype(int)]
     assert np.mean(values) == pytest.approx(0, abs=0.2)
-    assert np.std(values) == pytest.approx(math.hypot(2.0, 0.8), rel=0.1)
+    assert np.std(values) == pytest.approx(math.hypot(SHADOW_DB, FAST_DB), rel=0.1)
 
 
 def test_fading_is_smooth_on_the_way() -> None:
