@@ -21,6 +21,7 @@ class Lane:
         self._running: int | None = None
         self._started_s = 0.0
         self._spans: deque[tuple[float, float]] = deque()  # served from, to
+        self._spans_s = 0.0  # their sum: asked for with every answer, so not added up each time
         self._recent_s: deque[float] = deque(maxlen=32)  # about a second of a busy lane
         self._round = 0
         self._turns: dict[str, int] = {}  # robot -> the round it may be served in next
@@ -55,6 +56,7 @@ class Lane:
             return
         self._running = None
         self._spans.append((self._started_s, now_s))
+        self._spans_s += now_s - self._started_s
         if not self.is_stuck:  # a hang is no service time
             self.observe(service_s)
         self.is_stuck = False
@@ -77,8 +79,11 @@ class Lane:
         """Share of the last window in which it served, 0..1."""
         since_s = now_s - self._window_s
         while self._spans and self._spans[0][1] <= since_s:
-            self._spans.popleft()
-        used_s = sum(end - max(start, since_s) for start, end in self._spans)
+            start_s, end_s = self._spans.popleft()
+            self._spans_s -= end_s - start_s
+        used_s = self._spans_s
+        if self._spans:
+            used_s -= max(0.0, since_s - self._spans[0][0])  # the part of the oldest that lies before the window
         if self.is_busy:
             used_s += now_s - max(self._started_s, since_s)
         return min(1.0, max(0.0, used_s / self._window_s))
