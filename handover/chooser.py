@@ -16,6 +16,7 @@ from handover.watch import Watch
 DECIDE_S = 0.05  # how often the policy looks; finer than any time to trigger in use
 REHEARSAL_S = 1.0  # a server that does not answer a frame in this time is not moved to
 MANUAL_S = 5.0  # how long a move by hand waits for its server to be connected
+FIRST_LOOK_S = 0.4  # the very first choice waits this long for the other servers
 UNRANKED = 1e6  # behind all that the policy can rank
 
 
@@ -25,6 +26,7 @@ class Chooser:
         self._watch = watch
         self._policy = create(desk.config.policy)
         self._manual_until_s = -math.inf
+        self._able_since_s: float | None = None  # somebody could serve
         self.due_s = -math.inf
 
     def review(self, rehearsed: str | None = None) -> None:
@@ -53,7 +55,7 @@ class Chooser:
             return
         if active is None:
             first = chosen or self._last_resort()
-            if first is not None:
+            if first is not None and not self._is_worth_waiting(first):
                 desk.move(first, Reason.FIRST)
         elif not active.is_usable(desk.now_s):
             self._leave(active, chosen)
@@ -61,6 +63,17 @@ class Chooser:
             desk.rehearsal = None
         elif self._is_rehearsed(choice, chosen, rehearsed):
             desk.move(chosen, choice.reason)
+
+    def _is_worth_waiting(self, first: Peer) -> bool:
+        """At the very start: a moment later more servers are connected and measured, and the choice is a better one."""
+        desk = self._desk
+        if desk.moves.log:
+            return False
+        if self._able_since_s is None:
+            self._able_since_s = desk.now_s
+        others = [peer for peer in desk.peers.values() if peer is not first and peer.serves]
+        coming = any(peer.link is Link.CONNECTING or not peer.is_measured for peer in others)
+        return coming and desk.now_s - self._able_since_s < FIRST_LOOK_S
 
     def _is_rehearsed(self, choice: Choice, chosen: Peer, rehearsed: str | None) -> bool:
         desk = self._desk

@@ -88,7 +88,8 @@ class Desk:
         """Who gets a second copy of each frame now."""
         if active.silence.suspected_since_s is not None:
             return self.successor(active)
-        partner = self.peers.get(self.rehearsal) if self.rehearsal else None
+        # Make before break: before a planned move the next server, after it the last one, until results come in.
+        partner = self.peers.get(self.rehearsal or self.moves.leaving or "")
         return partner if partner is not None and partner.can_serve(self.now_s) else None
 
     # ---- changing ----

@@ -3,7 +3,7 @@
 from collections import deque
 from itertools import pairwise
 
-from handover.values import MoveCompleted, Moved
+from handover.values import MoveCompleted, Moved, Reason
 
 REMEMBERED_MOVES = 10_000
 REMEMBERED_DELIVERIES = 256  # 12 s at 20 frames/s: longer than any silence that still ends in a failover
@@ -27,6 +27,11 @@ class Moves:
     @property
     def log(self) -> list[Moved]:
         return list(self._log)
+
+    @property
+    def leaving(self) -> str | None:
+        """The server that was left for a better one, until the better one's first result is there."""
+        return self._open.from_id if self._open is not None and self._open.reason is Reason.BETTER else None
 
     def move(self, moved: Moved) -> None:
         self.active = moved.to_id

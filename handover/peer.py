@@ -81,6 +81,11 @@ class Peer:
         """Offers what the robot needs, as far as known."""
         return not self.server.tasks or set(self.tasks) <= set(self.server.tasks)
 
+    @property
+    def is_measured(self) -> bool:
+        """At least one probe was answered or lost."""
+        return self.quality.has_probes or self.probe.lost_in_a_row > 0
+
     def is_fresh(self, now_s: float) -> bool:
         """It gave a sign of life within two probe intervals."""
         return now_s - self.heard_s <= 2 * self.config.probe_interval_s + self.config.probe_timeout_s

@@ -33,6 +33,10 @@ class Window:
         self._samples.append((now_s, value))
         self._sorted = None
 
+    @property
+    def is_filled(self) -> bool:
+        return bool(self._samples)
+
     def count(self, now_s: float) -> int:
         self._forget(now_s)
         return len(self._samples)
@@ -137,6 +141,10 @@ class Quality:
         self._frames.clear()
         self._probes.clear()
         self.service_s = 0.0
+
+    @property
+    def has_probes(self) -> bool:
+        return self._probes.is_filled
 
     def loss(self, now_s: float) -> float:
         return self._loss.mean(now_s)

@@ -65,6 +65,23 @@ def test_a_planned_move_is_rehearsed_and_leaves_no_gap() -> None:
     settled(lane)
 
 
+def test_the_very_first_choice_waits_for_the_first_probes_of_the_others() -> None:
+    lane = started(Edge("near", rtt_s=lambda _: 0.01, service_s=0.08), Edge("quick", rtt_s=lambda _: 0.03))
+    assert [move.to_id for move in lane.moved] == ["quick"]
+    settled(lane)
+
+
+def test_after_a_planned_move_the_old_server_gets_copies_until_the_new_one_answers() -> None:
+    lane = started(Edge("a", rtt_s=lambda t: 0.02 if t < 105 else 0.09), Edge("b", rtt_s=lambda _: 0.03), seconds=15)
+    moved = lane.moved[-1]
+    assert (moved.to_id, moved.reason) == ("b", Reason.BETTER)
+    next_frame = math.floor((moved.at_s - 100) / lane.period_s) + 2
+    assert next_frame in lane.edges["a"].frames
+    assert next_frame in lane.edges["b"].frames
+    assert next_frame + 3 not in lane.edges["a"].frames
+    settled(lane)
+
+
 def test_a_server_that_answers_probes_but_no_frames_is_never_moved_to() -> None:
     mute = Edge("mute", rtt_s=lambda _: 0.005, answers_frames=False)
     lane = started(Edge("good", rtt_s=lambda _: 0.06), config=HandoverConfig(), seconds=2)
