@@ -30,7 +30,7 @@ CENTRE_PX = 201  # stands on the person's path, so that bearings of boxes are be
 BOX_HALF_WIDTH_M = 0.255
 BOX_BOTTOM_M, BOX_TOP_M = 0.775, 1.625
 BOARD_LEFT_M = (19 - CENTRE_PX) * METRES_PER_PX
-BOARD_RIGHT_M = (501 - CENTRE_PX) * METRES_PER_PX
+BOARD_RIGHT_M = (366 - CENTRE_PX) * METRES_PER_PX
 BOARD_TOP_M = (HEIGHT_PX - 16) * METRES_PER_PX
 PERSON_RADIUS_M = 0.22  # on the ground; nearer than that to the rover's hull is a collision
 
