@@ -37,7 +37,7 @@ class Chooser:
         views = desk.views()
         self._decide(views, rehearsed)
         self._plan_links(views)
-        desk.out.extend(desk.prober.run(desk.now_s, desk.peers.values()))
+        desk.probe()
         active = desk.active
         if active is not None:
             by_probes_s = active.quality.by_probes_s(desk.now_s, desk.usual_service.value_s)

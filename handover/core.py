@@ -201,6 +201,8 @@ class HandoverCore:
         now_s = self._desk.clock.advance(now_s)
         peer = self._desk.peers.get(server_id)
         if peer is not None and self._desk.prober.answered(peer, probe):
+            if peer.link is Link.DOWN or not peer.proven:
+                peer.reconnect.end(now_s)  # it is back
             peer.heard_s = now_s
             peer.proven = True
             peer.quality.probe(now_s, rtt_s, expected_service_s, load)
@@ -241,7 +243,7 @@ class HandoverCore:
         self._watch.look()
         if now_s >= self._chooser.due_s:
             return self._reviewed()
-        desk.out.extend(desk.prober.run(now_s, desk.peers.values()))
+        desk.probe()
         return desk.take_actions()
 
     def finish(self, now_s: float) -> list[Action]:

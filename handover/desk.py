@@ -22,7 +22,7 @@ NOTICES = 100  # kept until somebody takes them
 
 
 class Desk:
-    """Peers, the frames under way, the active server; `move`, `copy_newest` and `lose_link` change them."""
+    """Peers, the frames under way, the active server; and what every part may do with them."""
 
     def __init__(self, config: HandoverConfig, robot_tasks: tuple[str, ...]) -> None:
         self.config = config
@@ -120,6 +120,10 @@ class Desk:
         if self.ledger.copy(self.now_s, newest.number, peer.server_id):
             peer.sent(self.now_s, newest.number)
             self.out.append(Send(peer.server_id, newest, hedge=True))
+
+    def probe(self) -> None:
+        """Send the probes that are due."""
+        self.out.extend(self.prober.run(self.now_s, self.peers.values(), in_need=self.moves.active is None))
 
     def disconnect(self, peer: Peer) -> None:
         """By our own will, and nobody's fault: not the active server's link."""

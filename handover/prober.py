@@ -24,15 +24,15 @@ class Prober:
     def saw_frame(self, size_bytes: int) -> None:
         self._frame_bytes += 0.1 * (size_bytes - self._frame_bytes) if self._frame_bytes else size_bytes
 
-    def run(self, now_s: float, peers: Iterable[Peer]) -> list[Probe]:
-        """Probes that are due; takes note of lost ones."""
+    def run(self, now_s: float, peers: Iterable[Peer], in_need: bool) -> list[Probe]:
+        """Probes that are due; takes note of lost ones. In need of a server, dead ones are asked as often as others."""
         probes: list[Probe] = []
         for peer in peers:
             state = peer.probe
             if state.number is not None and now_s - state.sent_s >= self._config.probe_timeout_s:
                 self.lost(now_s, peer, state.number)
             if state.number is None and now_s >= state.due_s:
-                probes.append(self._send(now_s, peer))
+                probes.append(self._send(now_s, peer, in_need))
         return probes
 
     def answered(self, peer: Peer, probe: int) -> bool:
@@ -63,19 +63,21 @@ class Prober:
             default=float("inf"),
         )
 
-    def _send(self, now_s: float, peer: Peer) -> Probe:
+    def _send(self, now_s: float, peer: Peer, in_need: bool) -> Probe:
         self._number += 1
         state = peer.probe
         state.number = self._number
         state.sent_s = now_s
-        state.due_s = now_s + self._interval_s(peer) * (1 + _jitter(peer.server_id, self._number))
+        state.due_s = now_s + self._interval_s(peer, in_need) * (1 + _jitter(peer.server_id, self._number))
         padding = min(round(self._frame_bytes * self._config.probe_padding), MAX_PADDING_BYTES)
         return Probe(peer.server_id, self._number, self._config.probe_timeout_s, padding)
 
-    def _interval_s(self, peer: Peer) -> float:
+    def _interval_s(self, peer: Peer, in_need: bool) -> float:
         if peer.link is Link.UP:
             return self._config.probe_interval_s
         idle_s = self._config.idle_probe_interval_s
+        if in_need:
+            return min(idle_s, self._config.probe_interval_s)
         doublings = min(max(0, peer.probe.lost_in_a_row - LOST_BEFORE_SLOWER), 8)
         return max(idle_s, min(idle_s * 2.0**doublings, SLOWEST_S))
 

@@ -30,6 +30,10 @@ class GrowingWait:
     def is_over(self, now_s: float) -> bool:
         return now_s >= self.until_s
 
+    def end(self, now_s: float) -> None:
+        """There is news: no need to wait any longer. Failures count on."""
+        self.until_s = min(self.until_s, now_s)
+
     def reset(self) -> None:
         self._failures = 0
         self.until_s = float("-inf")

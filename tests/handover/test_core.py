@@ -162,6 +162,16 @@ def test_with_one_server_the_robot_is_told_there_is_none_and_gets_it_back_by_its
     settled(lane)
 
 
+def test_the_only_server_is_back_within_a_probe_interval_of_its_return() -> None:
+    lane = started(Edge("only"), seconds=4)
+    lane.kill("only")
+    lane.run(20)  # pauses and probe intervals have grown as far as they do
+    lane.revive("only")
+    lane.run(1.5)
+    assert lane.active_id == "only"
+    settled(lane)
+
+
 def test_a_frozen_server_that_wakes_up_quickly_is_not_left() -> None:
     lane = started(Edge("a"), Edge("b"), seconds=5)
     active = lane.active_id
