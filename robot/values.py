@@ -81,6 +81,7 @@ class Limits:
     left_mps: float = 0.6
     turn_radps: float = 2.5
     accel_mps2: float = 2.0
+    brake_mps2: float = 5.0  # slowing down
     turn_accel_radps2: float = 10.0
 
 

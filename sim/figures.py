@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from handover.values import Moved
 from sim.trace import ResultSeen, Tick
 
-PING_PONG_S = 5.0  # back at the server before within this; 3GPP counts 1 s, but a move costs us a warm-up
-
 
 def rms(values: Iterable[float]) -> float | None:
     """Root mean square of the finite ones; None when there are none."""
@@ -61,21 +59,6 @@ def gap_s(move: Moved, moves: Sequence[Moved], results: Sequence[ResultSeen], en
             return _longest(window)
     window.append(max(until_s, window[-1]) if move.to_id is not None else end_s)
     return _longest(window)
-
-
-def ping_pongs(moves: Sequence[Moved]) -> int:
-    """How often the robot went A, B and back to A within PING_PONG_S."""
-    stays = [(move.at_s, move.to_id) for move in moves if move.to_id is not None]
-    return sum(
-        1
-        for before, _, back in zip(stays, stays[1:], stays[2:], strict=False)
-        if before[1] == back[1] and back[0] - _left_s(moves, back) <= PING_PONG_S
-    )
-
-
-def _left_s(moves: Sequence[Moved], back: tuple[float, str | None]) -> float:
-    """When the server that the robot came back to had been left."""
-    return max((move.at_s for move in moves if move.from_id == back[1] and move.at_s <= back[0]), default=-math.inf)
 
 
 def _longest(times: Sequence[float]) -> float:

@@ -175,7 +175,8 @@ def _bearing(axis: Any, trace: Trace) -> None:
     axis.axhspan(-6, 6, color="#a7d8b8", alpha=0.35, lw=0)
     axis.axhline(0, color="#3f9a66", lw=1, ls=(0, (4, 3)))
     axis.plot(times, bearings, color=INK, lw=1.2)
-    top = max(8.0, *(abs(value) for value in bearings if math.isfinite(value))) * 1.1
+    top = max((abs(value) for value in bearings if math.isfinite(value)), default=0.0)
+    top = max(8.0, top) * 1.1
     axis.set_ylim(-top, top)
     axis.set_ylabel("bearing, °")
     axis.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
@@ -188,7 +189,7 @@ def _speed(axis: Any, trace: Trace) -> None:
     axis.fill_between(times, speeds, color="#486581", alpha=0.18, lw=0)
     axis.plot(times, speeds, color="#486581", lw=1.3)
     axis.set_ylabel("speed, m/s")
-    axis.set_ylim(min(0.0, *speeds) * 1.15, max(0.1, *speeds) * 1.15)
+    axis.set_ylim(min([0.0, *speeds]) * 1.15, max([0.1, *speeds]) * 1.15)
     axis.yaxis.set_major_locator(MaxNLocator(4))
 
 

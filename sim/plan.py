@@ -6,11 +6,13 @@ from typing import Any
 
 from common.errors import ModelError
 from common.settings import check
+from edge_server.engines.blazepose import STATURE_SHARE
 from edge_server.engines.registry import parse
 from edge_server.models.store import ModelStore
 from robot.config import RobotConfig
 from sim.scenario import Scenario, ServerSpec
 
+STATURE_M = 1.63  # of the simulated people
 MODEL_OF_ENGINE = {"blazepose": "blazepose", "blazeface": "blazeface", "yunet": "yunet"}
 
 
@@ -49,6 +51,8 @@ def make_plan(
             settings.setdefault("target", {})["label"] = "face"
     _merge(settings, overrides or {})
     settings.setdefault("robot_id", "rover")
+    if scenario.world is not None:
+        settings.setdefault("heights_m", {"person": STATURE_M * STATURE_SHARE, "face": 0.22})
     robot = check(RobotConfig, settings, f"scenario {scenario.name}, robot")
     return Plan(scenario, scenario.seed if seed is None else seed, robot, tuple(notes))
 

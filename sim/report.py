@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from handover.pingpong import ping_pongs
 from handover.values import Counts, Moved
 from protos.messages import Outcome
 from sim import figures
@@ -93,7 +94,7 @@ class Recorder:
         return {
             "count": len(counted),
             "failovers": sum(move.reason.is_failover for move, _ in counted),
-            "ping_pongs": figures.ping_pongs(moves),
+            "ping_pongs": len(ping_pongs(moves)),
             "max_gap_ms_planned": _ms(max(planned, default=None)),
             "max_gap_ms_failover": _ms(max(failed, default=None)),
             "events": [

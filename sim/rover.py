@@ -8,9 +8,9 @@ import numpy as np
 from robot.values import STILL, DriveCommand, Limits, Odometry, Pose
 from sim.scene import ROVER_INERTIA, ROVER_KG, TIMESTEP_S, WHEEL_RADIUS_M, WHEELS
 
-LAG_S = 0.09  # time constant of the wheels' speed control; DJI's S1 answers a step within about 0.1 s
+LAG_S = 0.06  # time constant of the wheels' speed control: most of a step is there within 0.1 s
 WATCHDOG_S = 0.25  # without a command for that long the wheels stop by themselves
-GRIP_MPS2 = 3.0  # rubber rollers on a smooth floor: more push than this slips
+GRIP_MPS2 = 5.0  # rubber rollers on a smooth floor hold about half their weight: more push than this slips
 TURN_GRIP_RADPS2 = 15.0
 SLIP = 0.01  # share of the travel that wheel counts miss
 DRIFT_RADPS = math.radians(0.5) / 60  # of the heading, half a degree a minute
@@ -34,9 +34,10 @@ class Drive:
         """World forces x, y (N) and torque (Nm) for one step. `velocity`: x, y (m/s) and turn (rad/s) in the world."""
         wanted = self._command if now_s - self._commanded_s <= WATCHDOG_S else STILL
         goal = (wanted.forward_mps, wanted.left_mps, wanted.turn_radps)
-        accel = (self.limits.accel_mps2, self.limits.accel_mps2, self.limits.turn_accel_radps2)
-        for axis in range(3):
-            step = accel[axis] * TIMESTEP_S
+        limits = self.limits
+        for axis, accel in enumerate((limits.accel_mps2, limits.accel_mps2, limits.turn_accel_radps2)):
+            slowing = axis < 2 and abs(goal[axis]) < abs(self._ramped[axis])
+            step = (limits.brake_mps2 if slowing else accel) * TIMESTEP_S
             self._ramped[axis] += min(max(goal[axis] - self._ramped[axis], -step), step)
         cos, sin = math.cos(heading_rad), math.sin(heading_rad)
         forward = cos * velocity[0] + sin * velocity[1]

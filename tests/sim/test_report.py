@@ -142,29 +142,6 @@ def test_a_move_that_is_overtaken_by_the_next_leaves_the_rest_of_the_gap_to_it()
     assert figures.gap_s(two, [one, two], seen, 5.0) == pytest.approx(0.7)
 
 
-@pytest.mark.parametrize(
-    ("back_s", "count"),
-    [(2.0 + figures.PING_PONG_S - 0.1, 1), (2.0 + figures.PING_PONG_S + 0.1, 0)],
-    ids=["soon", "later"],
-)
-def test_back_at_the_server_before_within_five_seconds_is_a_ping_pong(back_s: float, count: int) -> None:
-    moves = [
-        Moved(0.0, None, "a", Reason.FIRST),
-        Moved(2.0, "a", "b", Reason.BETTER),
-        Moved(back_s, "b", "a", Reason.BETTER),
-    ]
-    assert figures.ping_pongs(moves) == count
-
-
-def test_offline_and_back_at_the_only_server_is_no_ping_pong() -> None:
-    moves = [
-        Moved(0.0, None, "a", Reason.FIRST),
-        Moved(1.0, "a", None, Reason.SILENT),
-        Moved(2.0, None, "a", Reason.FIRST),
-    ]
-    assert figures.ping_pongs(moves) == 0
-
-
 def test_the_trace_is_a_table_with_a_line_a_tick(tmp_path: Path) -> None:
     recorder = recorded()
     recorder.trace.write_csv(tmp_path / "trace.csv")
