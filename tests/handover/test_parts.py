@@ -203,7 +203,10 @@ def test_penalties_double_up_to_a_cap_and_are_forgiven_with_time() -> None:
 # ---- clock ----
 
 
-@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=60))
+ANY_CLOCK_S = st.floats(-1e9, 1e9) | st.sampled_from([math.nan, math.inf, -math.inf])  # 30 years, either way
+
+
+@given(st.lists(ANY_CLOCK_S, max_size=60))
 def test_steady_time_never_goes_back_and_never_leaps(times: list[float]) -> None:
     clock = SteadyClock()
     last_s = -math.inf
@@ -211,7 +214,7 @@ def test_steady_time_never_goes_back_and_never_leaps(times: list[float]) -> None
         now_s = clock.advance(time_s)
         assert now_s >= last_s
         if last_s > -math.inf:
-            assert now_s - last_s <= LEAP_S
+            assert now_s - last_s <= LEAP_S + 1e-6
         last_s = now_s
 
 
