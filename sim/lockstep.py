@@ -34,7 +34,7 @@ from robot.view import AgentView
 from sim.events import EventQueue
 from sim.faults import FaultSchedule
 from sim.film import Stage, stage_of
-from sim.lockstep_edge import Detector, LockstepEdge, Wire
+from sim.lockstep_edge import ORACLE_IMAGE_BYTES, Detector, LockstepEdge, Wire
 from sim.observe import tick_of
 from sim.outcome import Outcome
 from sim.plan import Plan
@@ -230,7 +230,8 @@ class Lockstep:
     def _probe(self, probe: Probe) -> None:
         key = (probe.server_id, probe.probe)
         self._probes_open.add(key)
-        self._edges[probe.server_id].probe(probe.probe)
+        padding_bytes = ORACLE_IMAGE_BYTES if self._oracle else probe.padding_bytes
+        self._edges[probe.server_id].probe(probe.probe, padding_bytes)
 
         def give_up() -> None:
             if key in self._probes_open:

@@ -36,6 +36,8 @@ CONNECT_ROUND_TRIPS = 3  # TCP, HTTP/2 settings, Describe
 CONNECT_TIMEOUT_S = 2.0
 ORACLE_IMAGE_BYTES = 36_000  # a 640x480 JPEG of quality 80; what a frame without pixels weighs on the link
 MESSAGE_BYTES = 120  # an answer with a few boxes, or a probe, with HTTP/2 and TCP headers
+FULL_S = 0.5
+DEAD_BPS = 300_000.0  # a frame would take a second; what is sent on such a link comes to nothing
 MAX_HELD = 64  # messages that socket buffers hold while the other end says nothing, about 2 MB of frames
 HEALED_AFTER_S = 0.2  # TCP sends again what a dead path lost (RFC 6298: its timer is never shorter than about this)
 
@@ -124,7 +126,7 @@ class LockstepEdge:
         size = len(frame.image) + MESSAGE_BYTES if frame.image else ORACLE_IMAGE_BYTES
         self._upward(size, lambda: self._arrived(frame))
 
-    def probe(self, number: int) -> None:
+    def probe(self, number: int, padding_bytes: int) -> None:
         sent_s = self._events.now_s
 
         def answer() -> None:
@@ -135,7 +137,7 @@ class LockstepEdge:
                 lambda: self._wire.probe_answered(self.spec.id, number, self._events.now_s - sent_s, service_s, load)
             )
 
-        self._upward(MESSAGE_BYTES, answer)
+        self._upward(MESSAGE_BYTES + padding_bytes, answer)
 
     # ---- faults ----
 
@@ -266,7 +268,13 @@ class LockstepEdge:
         )
 
     def _upward(self, size: int, arrive: Callable[[], None]) -> None:
-        """To the process; gone with its life."""
+        """To the process; gone with its life.
+
+        A line that is a second behind takes nothing more: the sender's buffers are full, and what waits there is
+        given up by its own deadline before it would be sent.
+        """
+        if self._up.free_s - self._events.now_s > FULL_S or self._up.shape.rate_bps < DEAD_BPS:
+            return
         due_s = self._up.admit(self._events.now_s, size)
         self._in_life(self._life, due_s - self._events.now_s, lambda: self._carry(lambda: self._awake(arrive)))
 
