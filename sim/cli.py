@@ -1,5 +1,6 @@
 """`tagalong sim`: plays a scenario with real edge servers, or in lockstep, and reports how well it went."""
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -57,9 +58,9 @@ def sim(
         for line in str(error).splitlines():
             print(f"tagalong sim: {line}", file=sys.stderr)
         raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError) as stop:
         console.print("stopped")
-        raise typer.Exit(130) from None
+        raise typer.Exit(130 if isinstance(stop, KeyboardInterrupt) else 143) from None  # 128 + SIGINT or SIGTERM
     if check and not is_good:
         raise typer.Exit(1)
 
