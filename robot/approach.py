@@ -8,6 +8,7 @@ Plain floats: four states, and two scalar measurements taken in one after the ot
 """
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -16,8 +17,12 @@ from common.settings import Strict
 from robot.values import Pose, wrap_rad
 
 STEADY_S = 0.2  # between two answers, late ones too, nobody is out of sight
+AFRESH_S = 1.5  # out of sight for longer, where somebody went says nothing about where they walk now
+
+KEPT = 32  # states of the filter, to go back to: half a second at 60 pictures a second
 
 Vector = tuple[float, float, float, float]
+Matrix = list[list[float]]
 
 
 class ApproachConfig(Strict):
@@ -70,7 +75,8 @@ class GroundFilter:
 
     def reset(self) -> None:
         self._state: Vector | None = None
-        self._cov: list[list[float]] = []
+        self._cov: Matrix = []
+        self._past: deque[tuple[float, Vector, Matrix]] = deque(maxlen=KEPT)
         self._time_s = 0.0
         self._rejects = 0
         self.rejected = 0  # measurements not believed, since the start
@@ -86,6 +92,8 @@ class GroundFilter:
             return distance_m is not None and self._start(time_s, pose, bearing_rad, distance_m)
         if time_s < self._time_s:
             return False
+        if time_s - self._time_s > AFRESH_S and distance_m is not None:
+            return self._start(time_s, pose, bearing_rad, distance_m)
         state, cov = self._predicted(self._state, time_s - self._time_s)
         taken = self._correct(state, cov, pose, bearing_rad, distance_m)
         if taken is None:
@@ -96,19 +104,30 @@ class GroundFilter:
             return False
         self._rejects = 0
         self._state, self._cov, self._time_s = self._limited(taken), cov, time_s
+        self._past.append((time_s, self._state, cov))
         return True
+
+    def rewind(self, to_s: float) -> None:
+        """What was measured after `to_s` turned out to be wrong: forget it. The oldest kept state stays."""
+        while len(self._past) > 1 and self._past[-1][0] > to_s:
+            self._past.pop()
+        if self._past:
+            self._time_s, self._state, self._cov = self._past[-1]
 
     def at(self, now_s: float) -> Estimate | None:
         """The target at `now_s`; None before the first measurement. Velocity fades while there is none."""
         if self._state is None:
             return None
         x, y, vx, vy = self._state
+        way_s, fade = self._walks_on(max(0.0, now_s - self._time_s))
+        return Estimate(now_s, x + vx * way_s, y + vy * way_s, vx * fade, vy * fade, self._time_s)
+
+    def _walks_on(self, ahead_s: float) -> tuple[float, float]:
+        """For how long of this time the target walks on with its whole speed, and the share that is left of that."""
         memory_s = self._config.velocity_memory_s
-        ahead_s = max(0.0, now_s - self._time_s)
         steady_s = min(ahead_s, STEADY_S)
         fade = math.exp((steady_s - ahead_s) / memory_s)
-        way_s = steady_s + memory_s * (1 - fade)
-        return Estimate(now_s, x + vx * way_s, y + vy * way_s, vx * fade, vy * fade, self._time_s)
+        return steady_s + memory_s * (1 - fade), fade
 
     def _start(self, time_s: float, pose: Pose, bearing_rad: float, distance_m: float) -> bool:
         angle = pose.heading_rad + bearing_rad
@@ -122,30 +141,37 @@ class GroundFilter:
         self._cov = [[spread if row == column else 0.0 for column in range(4)] for row in range(4)]
         self._cov[2][2] = self._cov[3][3] = 0.25  # people start at up to 0.5 m/s, one standard deviation
         self._time_s, self._rejects = time_s, 0
+        self._past.clear()
+        self._past.append((time_s, self._state, self._cov))
         return True
 
-    def _predicted(self, state: Vector, dt_s: float) -> tuple[Vector, list[list[float]]]:
-        """Constant velocity with white noise on the acceleration."""
+    def _predicted(self, state: Vector, dt_s: float) -> tuple[Vector, Matrix]:
+        """Constant velocity, fading when out of sight, with white noise on the acceleration."""
         x, y, vx, vy = state
         p, dt = self._cov, dt_s
+        way_s, fade = self._walks_on(dt_s)
         step = [[*row] for row in p]
         for j in range(4):  # F P
-            step[0][j] += dt * p[2][j]
-            step[1][j] += dt * p[3][j]
+            step[0][j] += way_s * p[2][j]
+            step[1][j] += way_s * p[3][j]
+            step[2][j] *= fade
+            step[3][j] *= fade
         cov = [[*row] for row in step]
         for i in range(4):  # (F P) F'
-            cov[i][0] += dt * step[i][2]
-            cov[i][1] += dt * step[i][3]
+            cov[i][0] += way_s * step[i][2]
+            cov[i][1] += way_s * step[i][3]
+            cov[i][2] *= fade
+            cov[i][3] *= fade
         density = self._config.accel_mps2**2
         for i in (0, 1):
             cov[i][i] += density * dt**3 / 3
             cov[i][i + 2] += density * dt**2 / 2
             cov[i + 2][i] += density * dt**2 / 2
             cov[i + 2][i + 2] += density * dt
-        return (x + vx * dt, y + vy * dt, vx, vy), cov
+        return (x + vx * way_s, y + vy * way_s, vx * fade, vy * fade), cov
 
     def _correct(
-        self, state: Vector, cov: list[list[float]], pose: Pose, bearing_rad: float, distance_m: float | None
+        self, state: Vector, cov: Matrix, pose: Pose, bearing_rad: float, distance_m: float | None
     ) -> Vector | None:
         """Both measurements into `state` and (in place) `cov`; None when one of them fails the gate."""
         dx, dy = state[0] - pose.x_m, state[1] - pose.y_m
@@ -182,5 +208,5 @@ class GroundFilter:
         return x, y, vx * share, vy * share
 
 
-def _variance(cov: list[list[float]], hx: float, hy: float, noise: float) -> float:
+def _variance(cov: Matrix, hx: float, hy: float, noise: float) -> float:
     return hx * hx * cov[0][0] + 2 * hx * hy * cov[0][1] + hy * hy * cov[1][1] + noise

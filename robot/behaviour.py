@@ -65,4 +65,4 @@ def chase(config: ServoConfig, seen: Seen) -> DriveCommand:
     """Follow the target; stand while nothing is known of its place."""
     if seen.estimate is None:
         return STILL
-    return follow(config, seen.estimate, seen.pose, seen.speed)
+    return follow(config, seen.estimate, seen.pose, seen.speed, seen.measured)

@@ -16,6 +16,9 @@ from robot.states import Event, State, StateMachine, light_of
 from robot.values import STILL, ArmourSide, CameraModel, DriveCommand, Key, Odometry, Result, Track
 
 LEAP_S = 1.0  # a tick later than this after the last one: the clock leapt or the process was stopped
+LOOK_AHEAD_S = (
+    0.5  # where the target will be then is the side to search: the servo keeps it in the middle until it is lost
+)
 OFF_CENTRE_RAD = 0.05  # less than this, noise decides on which side the target is
 KEYS = {Key.SEARCH: Event.KEY_SEARCH, Key.IDLE: Event.KEY_IDLE, Key.EXPLORE: Event.KEY_EXPLORE}
 SOUNDS = {State.SEARCH: Sound.SEARCH, State.FOLLOW: Sound.FOLLOW}
@@ -149,9 +152,9 @@ class AgentCore:
             self._answers_since_s = now_s
         if seen.target is not None:
             self._seen_somebody_s = now_s
-            place = seen.bearing_and_distance
-            if seen.in_view and place is not None and abs(place[0]) > OFF_CENTRE_RAD:
-                self._side = math.copysign(1.0, place[0])
+            heading_for_rad = seen.bearing_after(LOOK_AHEAD_S) if seen.measured else None
+            if heading_for_rad is not None and abs(heading_for_rad) > OFF_CENTRE_RAD:
+                self._side = math.copysign(1.0, heading_for_rad)
         elif now_s - self._seen_somebody_s > times.lost_after_s:
             self._sent_away = False
 

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from protos.messages import Box, Detection
+from protos.messages import Detection
 from robot.approach import ApproachConfig, Estimate, GroundFilter
 from robot.ego_motion import OdometryHistory
-from robot.sight import Ranger
+from robot.sight import Ranger, Usual
 from robot.target import TargetConfig, TargetSelector, TargetState
 from robot.tracker import Tracker, TrackerConfig
 from robot.values import CameraModel, DriveCommand, Odometry, Pose, Result, Track
 
 OWN_ODOMETRY_AFTER_S = 0.5  # without odometry from the base for so long, the robot's own commands stand in for it
 FAR = 1e6  # m, m/s or rad/s: no robot gets there, a broken driver does
+HIDING_S = 0.35  # from the first centimetres out of sight until a box is odd enough to notice, at walking pace
 SAME_BOX_IOU = 0.3  # a detection that overlaps the target's track at least so much is what was seen of it
 
 
@@ -23,6 +24,7 @@ class Seen:
 
     target: Track | None
     in_view: bool  # seen in the newest answer, not only remembered
+    measured: bool  # and whole, so that its place is known
     estimate: Estimate | None  # None when there is no target or nothing is known of its place
     pose: Pose
     speed: DriveCommand  # of the robot, by its odometry
@@ -30,6 +32,14 @@ class Seen:
     @property
     def bearing_and_distance(self) -> tuple[float, float] | None:
         return None if self.estimate is None else self.estimate.seen_from(self.pose)
+
+    def bearing_after(self, ahead_s: float) -> float | None:
+        """Of the target, when it walks on and the robot stands."""
+        target = self.estimate
+        if target is None:
+            return None
+        x, y = target.x_m + ahead_s * target.vx_mps, target.y_m + ahead_s * target.vy_mps
+        return replace(target, x_m=x, y_m=y).seen_from(self.pose)[0]
 
 
 @dataclass(slots=True)
@@ -67,6 +77,7 @@ class Perception:
         self._tracker = Tracker(self._tracker_config, camera)
         self._selector = TargetSelector(self._target_config, camera)
         self._ranger = Ranger(camera)
+        self._usual = Usual()
         self.forget()
 
     def forget(self) -> None:
@@ -142,10 +153,12 @@ class Perception:
         here = self._here(now_s)
         track = self.target.track
         speed = DriveCommand(here.forward_mps, here.left_mps, here.turn_radps)
+        estimate = self._ground.at(now_s) if track is not None else None
         return Seen(
             target=track,
             in_view=track is not None and track.last_seen_s == self.newest_capture_s,
-            estimate=self._ground.at(now_s) if track is not None else None,
+            measured=estimate is not None and estimate.seen_s == self.newest_capture_s,
+            estimate=estimate,
             pose=here.pose,
             speed=speed,
         )
@@ -156,6 +169,7 @@ class Perception:
     def _new_target(self) -> None:
         self._ground.reset()
         self._ranger.forget()
+        self._usual.forget()
 
     def _measure(self, capture_s: float, track: Track, detections: Sequence[Detection]) -> None:
         there = self._history.at(capture_s)
@@ -164,12 +178,18 @@ class Perception:
                 return  # a picture from outside the odometry's memory
             there = Odometry(capture_s, Pose())
         height_m = self._heights_m.get(track.label, self._default_height_m)
-        look = self._ranger.look(_raw_box(track, detections), height_m)
+        seen = _behind(track, detections)
+        if seen is not None and not self._usual.is_whole(capture_s, seen):
+            # where a part of somebody is tells neither where that person is nor how far, and half a step ago it was
+            # not whole either
+            self._ground.rewind(capture_s - HIDING_S)
+            return
+        look = self._ranger.look(track.box if seen is None else seen.box, height_m)
         self._ground.measure(capture_s, there.pose, look.bearing_rad, look.distance_m)
 
 
-def _raw_box(track: Track, detections: Sequence[Detection]) -> Box:
+def _behind(track: Track, detections: Sequence[Detection]) -> Detection | None:
     """The detection behind a track: its own box is smoothed, and smoothing twice adds lag."""
-    alike = [d.box for d in detections if d.label == track.label]
-    best = max(alike, key=lambda box: box.iou(track.box), default=track.box)
-    return best if best.iou(track.box) >= SAME_BOX_IOU else track.box
+    alike = [d for d in detections if d.label == track.label]
+    best = max(alike, key=lambda d: d.box.iou(track.box), default=None)
+    return best if best is not None and best.box.iou(track.box) >= SAME_BOX_IOU else None

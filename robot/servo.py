@@ -42,14 +42,20 @@ class ServoConfig(Strict):
     """How long it drives on towards a target that is out of sight; after that it only turns to face it."""
 
 
-def follow(config: ServoConfig, target: Estimate, pose: Pose, own: DriveCommand) -> DriveCommand:
-    """The wanted speed. `target` and `pose` are of the same moment; `own` is the speed driven now. Not yet slewed."""
+def follow(config: ServoConfig, target: Estimate, pose: Pose, own: DriveCommand, measured: bool = True) -> DriveCommand:
+    """The wanted speed. `target` and `pose` are of the same moment; `own` is the speed driven now. Not yet slewed.
+
+    `measured`: the newest answer told the target's place. If not, nothing is sped up towards a place that is a guess.
+    """
     bearing, distance = target.seen_from(pose)
     along, across = target.velocity_seen_from(pose)
     along, across = along * config.feed_forward, across * config.feed_forward
     away = along * math.cos(bearing) + across * math.sin(bearing)
+    advance = _advance(config, bearing, distance, away, target.time_s - target.seen_s)
+    if not measured:
+        advance = max(min(0.0, own.forward_mps), min(max(0.0, own.forward_mps), advance))
     return DriveCommand(
-        _advance(config, bearing, distance, away, target.time_s - target.seen_s),
+        advance,
         across if config.sideways else 0.0,
         _turn(config, bearing, distance, (along - own.forward_mps, across - own.left_mps)),
     )

@@ -112,17 +112,17 @@ class TargetSelector:
             unseen_s = now_s - mine.last_seen_s
             if unseen_s < self._config.lost_after_s:
                 memory.keep(mine, tracks, self._config.coast_after_s)
-                event = TargetEvent.KEPT if unseen_s < self._config.coast_after_s else TargetEvent.COASTING
-                return TargetState(event, mine, mine, self._person)
+                if unseen_s < self._config.coast_after_s:
+                    return TargetState(TargetEvent.KEPT, mine, mine, self._person)
+                # its track may have gone astray, and a new one be where it really is
+                refound = self._refind(now_s, memory, tracks)
+                return refound or TargetState(TargetEvent.COASTING, mine, mine, self._person)
         if self._lost_s is None:
             self._lost_s = now_s
         self._track_id = None
-        found = self._refind(now_s, memory, tracks)
-        if found is not None:
-            self._track_id, self._lost_s = found.track_id, None
-            self._plausible.clear()
-            memory.keep(found, tracks, self._config.coast_after_s)
-            return TargetState(TargetEvent.REFOUND, found, found, self._person)
+        refound = self._refind(now_s, memory, tracks)
+        if refound is not None:
+            return refound
         if now_s - self._lost_s >= self._config.forget_after_s:
             self.reset()
             return self._select(now_s, tracks)
@@ -143,7 +143,16 @@ class TargetSelector:
         off_centre = min(1.0, abs(track.box.cx - 0.5) * 2)
         return track.box.clipped().area * (1 - self._config.centre_preference * off_centre)
 
-    def _refind(self, now_s: float, memory: Memory, tracks: Sequence[Track]) -> Track | None:
+    def _refind(self, now_s: float, memory: Memory, tracks: Sequence[Track]) -> TargetState | None:
+        found = self._like_it(now_s, memory, tracks)
+        if found is None:
+            return None
+        self._track_id, self._lost_s = found.track_id, None
+        self._plausible.clear()
+        memory.keep(found, tracks, self._config.coast_after_s)
+        return TargetState(TargetEvent.REFOUND, found, found, self._person)
+
+    def _like_it(self, now_s: float, memory: Memory, tracks: Sequence[Track]) -> Track | None:
         config = self._config
         best: Track | None = None
         best_distance2 = config.refind_distance2
@@ -160,9 +169,9 @@ class TargetSelector:
         return best
 
     def _is_plausible(self, track: Track, memory: Memory) -> bool:
-        if track.hits < self._config.refind_hits:
+        first = self._first_seen[track.track_id]
+        if track.hits < self._config.refind_hits or not memory.size_fits(first, track):
             return False
         if track.track_id not in self._plausible:
-            first = self._first_seen[track.track_id]
             self._plausible[track.track_id] = memory.could_be(first, track)
         return self._plausible[track.track_id]

@@ -15,6 +15,7 @@ from robot.assignment import assign
 from robot.tracker_noise import BoxNoise
 from robot.tracker_object import Scale, Sighting, TrackedObject, edge_margin, scale_of, turned_column
 from robot.tracker_overlap import MEET, Meeting, covered
+from robot.tracker_second import second_look
 from robot.values import CameraModel, Odometry, Track, wrap_rad
 
 # Newcomers are rare: about one in ten seconds, so one in 200 frames. A box that fits a known object badly is still
@@ -24,6 +25,7 @@ _SAME_IOU = 0.6  # a box on top of one that was matched is the same thing seen t
 # Who is not seen at the frame's edge for this long has left: whoever comes in there next may be somebody else.
 _LEFT_S = 0.35
 
+_SEEN_LATELY_S = 0.5
 # Where boxes overlap, the colour in the middle of one may be the other's. With all of its weight the noise of that
 # colour outweighed place and size: 3.3 identity switches a run in `bench track`, with this share 1.4.
 _MIXED_COLOUR = 0.3
@@ -96,8 +98,8 @@ class Tracker:
             [self._cost(each, sighting, scale, touching) for sighting in seen]
             for each, scale in zip(self._objects, scales, strict=True)
         ]
-        pairs = assign(costs)
-        mixed = {id(o) for meeting in self._meetings.values() for o in (meeting.a, meeting.b)}
+        pairs = second_look(assign(costs), self._objects, seen, list(self._meetings.values()))
+        mixed = {id(o) for m in self._meetings.values() if self._both_seen(m) for o in (m.a, m.b)}
         for row, column in pairs:
             each, sighting, scale = self._objects[row], seen[column], scales[row]
             if each.confirmed and id(each) not in mixed and not (sighting.cut_left or sighting.cut_right):
@@ -157,6 +159,10 @@ class Tracker:
                 before.predict(dt_s, turned_rad, config.wander_mps, math.inf, self._camera)
         self._time_s = time_s
         self._heading_rad = heading
+
+    def _both_seen(self, meeting: Meeting) -> bool:
+        """Lately: the colour of who is seen alone is not mixed with anybody's."""
+        return self._time_s - min(meeting.a.seen_s, meeting.b.seen_s) < _SEEN_LATELY_S
 
     def _find_meetings(self) -> None:
         confirmed = [(o, o.box) for o in self._objects if o.confirmed]
