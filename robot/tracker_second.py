@@ -34,8 +34,9 @@ def _seen_alone(
             if taker not in column_of or owner in column_of:
                 continue
             box = seen[column_of[taker]]
+            overlap = other.box.iou(box.detection.box)
             stranger = one.look.surprise(box.colour) - other.look.surprise(box.colour)
-            if stranger > _CLEARLY and other.box.iou(box.detection.box) > _NEAR:
+            if stranger > _CLEARLY and overlap > max(_NEAR, one.box.iou(box.detection.box)):
                 column_of[owner] = column_of.pop(taker)
     return sorted(column_of.items())
 

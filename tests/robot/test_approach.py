@@ -86,3 +86,28 @@ def test_a_target_out_of_sight_is_not_believed_to_walk_on_for_ever() -> None:
     assert later is not None
     assert later.x_m - soon.x_m < 0.2
     assert later.vx_mps == pytest.approx(0, abs=1e-6)
+
+
+def test_what_was_measured_while_the_target_was_going_out_of_sight_can_be_taken_back() -> None:
+    honest, fooled = GroundFilter(ApproachConfig()), GroundFilter(ApproachConfig())
+    for step in range(40):
+        bearing, distance = look(Pose(), 2.0, 0.02 * step)
+        honest.measure(step * 0.05, Pose(), bearing, distance)
+        fooled.measure(step * 0.05, Pose(), bearing, distance)
+    for step in range(40, 46):
+        fooled.measure(step * 0.05, Pose(), 0.38, 2.2 + 0.06 * (step - 40))
+    assert fooled.at(3.0) != honest.at(3.0)
+    fooled.rewind(39 * 0.05)
+    assert fooled.at(3.0) == honest.at(3.0)
+    fooled.rewind(-1.0)
+    assert fooled.at(3.0) is not None
+
+
+def test_after_seconds_out_of_sight_the_target_is_where_it_is_seen_and_not_on_the_old_way() -> None:
+    tracked = GroundFilter(ApproachConfig())
+    for step in range(40):
+        tracked.measure(step * 0.05, Pose(), 0.0, 2 + 0.05 * step)
+    assert tracked.measure(8.0, Pose(), 0.3, 2.0)
+    estimate = tracked.at(8.05)
+    assert estimate is not None
+    assert estimate.seen_from(Pose()) == pytest.approx((0.3, 2.0))

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from protos.messages import Box
-from robot.sight import Ranger
+from protos.messages import Box, Detection
+from robot.sight import Ranger, Usual
 from robot.values import CameraModel
 
 CAMERA = CameraModel()
@@ -46,3 +46,29 @@ def test_a_box_cut_on_two_sides_still_tells_the_direction() -> None:
     look = ranger.look(box(33, 0.6), HEIGHT_M)
     assert look.distance_m is None
     assert look.bearing_rad > 0.3
+
+
+def _whole(step: int) -> Detection:
+    """Of somebody who walks to and fro, with a detector's noise."""
+    h = 0.4 + 0.1 * math.sin(step / 10)
+    k = 0.25 + 0.02 * math.sin(step * 2.4)
+    return Detection("person", 0.9, Box(0.4, 0.5 - k * h - h / 2, 0.6 * h, h), (140 + step % 5, 90, 70))
+
+
+def test_a_smaller_higher_box_of_another_colour_is_a_part_for_a_second_and_then_the_truth() -> None:
+    usual = Usual()
+    assert all(usual.is_whole(step * 0.05, _whole(step)) for step in range(100))
+    half = Detection("person", 0.9, Box(0.45, 0.10, 0.2, 0.35), (112, 87, 74))
+    assert [usual.is_whole(5 + step * 0.05, half) for step in range(21)] == [False] * 21
+    assert usual.is_whole(5 + 21 * 0.05, half)
+
+
+def test_a_box_at_the_pictures_edge_is_not_judged_and_a_new_target_not_by_the_old_one() -> None:
+    usual = Usual()
+    for step in range(100):
+        usual.is_whole(step * 0.05, _whole(step))
+    strange = (40, 60, 180)
+    assert usual.is_whole(5.0, Detection("person", 0.9, Box(0.0, 0.2, 0.2, 0.4), strange))
+    assert not usual.is_whole(5.05, Detection("person", 0.9, Box(0.4, 0.2, 0.2, 0.4), strange))
+    usual.forget()
+    assert usual.is_whole(5.1, Detection("person", 0.9, Box(0.4, 0.2, 0.2, 0.4), strange))

@@ -162,3 +162,28 @@ def test_another_label_is_another_wish():
     dog = replace(track(2, 1.0), label="dog")
     assert selector.update(1.0, [dog], label="dog").event is TargetEvent.SELECTED
     assert selector.update(1.05, [replace(dog, time_s=1.05, last_seen_s=1.05)], label="dog").event is TargetEvent.KEPT
+
+
+def test_a_new_track_at_the_targets_place_is_taken_up_while_its_old_one_still_coasts_elsewhere():
+    selector = TargetSelector()
+    follow(selector, 0, 1, track(1, 0))
+    stray = track(1, 0.95)
+    events = []
+    for step in range(20, 30):
+        now_s = step / FPS
+        new = replace(track(2, now_s, 0.55), last_seen_s=now_s, hits=step - 19)
+        events.append(selector.update(now_s, [replace(stray, time_s=now_s), new]).event)
+    assert TargetEvent.LOST not in events
+    assert TargetEvent.REFOUND in events
+    assert selector.state.track is not None
+    assert selector.state.track.track_id == 2
+    assert selector.state.person == 1
+
+
+def test_who_is_seen_in_the_same_picture_is_not_taken_up_for_it():
+    selector = TargetSelector()
+    follow(selector, 0, 0.9, track(1, 0))
+    beside = replace(track(2, 0, 0.6), confirmed=False)
+    follow(selector, 0.9, 1, track(1, 0), beside)
+    events = follow(selector, 1, 4, track(2, 0, 0.6))
+    assert TargetEvent.REFOUND not in events

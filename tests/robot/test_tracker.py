@@ -248,3 +248,27 @@ def test_whatever_comes_ids_are_unique_and_all_numbers_finite(frames):
         fresh = {track.track_id for track in tracks} - before
         assert all(number > highest for number in fresh)  # no id is given twice
         highest = max([highest, *fresh])
+
+
+def test_a_shrunken_box_of_the_one_in_front_is_not_taken_for_the_one_behind():
+    """As `blazepose` gives them when somebody walks past close by: the hidden one's place is vague by then."""
+    tracker = Tracker()
+    for step in range(40):
+        tracker.update(step / 20, [person(0.5), person(0.1 + 0.01 * step, BLUE, h=0.7)])
+    for step in range(40, 56):
+        shrunken = step >= 52
+        front = Box(0.01 * step, 0.3 if not shrunken else 0.27, 0.2 if not shrunken else 0.17, 0.7 - 0.1 * shrunken)
+        tracker.update(step / 20, [Detection("person", 0.9, front, BLUE)])
+    tracks = {track.track_id: track for track in tracker.update(56 / 20, [])}
+    assert abs(tracks[1].box.cx - 0.5) < 0.05
+    assert tracks[2].box.cx > 0.6
+
+
+def test_a_box_that_grows_fast_while_the_robot_drives_up_stays_the_same_person():
+    tracker = Tracker()
+    for step in range(60):
+        tracker.update(step / 20, [person(0.5, h=0.45)])
+    for step, h in enumerate((0.52, 0.58, 0.64, 0.68, 0.7), 60):
+        box = Box(0.5 - h / 6, 0.525 - h / 2, h / 3, h)
+        tracks = tracker.update(step / 20, [Detection("person", 0.9, box, RED)])
+    assert [track.track_id for track in tracks] == [1]
