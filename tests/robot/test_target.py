@@ -183,7 +183,7 @@ def test_a_new_track_at_the_targets_place_is_taken_up_while_its_old_one_still_co
 def test_who_is_seen_in_the_same_picture_is_not_taken_up_for_it():
     selector = TargetSelector()
     follow(selector, 0, 0.9, track(1, 0))
-    beside = replace(track(2, 0, 0.6), confirmed=False)
+    beside = replace(track(2, 0, 0.55), confirmed=False)
     follow(selector, 0.9, 1, track(1, 0), beside)
-    events = follow(selector, 1, 4, track(2, 0, 0.6))
+    events = follow(selector, 1, 4, track(2, 0, 0.55))
     assert TargetEvent.REFOUND not in events
