@@ -34,7 +34,7 @@ INFERENCE_S = {"blazepose": 0.006, "blazeface": 0.003, "yolo": 0.012, "haar": 0.
 # measured on 2 x86 cores with the other work of a run beside them; see `python -m bench offload`
 CONNECT_ROUND_TRIPS = 3  # TCP, HTTP/2 settings, Describe
 CONNECT_TIMEOUT_S = 2.0
-ORACLE_IMAGE_BYTES = 36_000  # a 640x480 JPEG of quality 80; what a frame without pixels weighs on the link
+ORACLE_IMAGE_BYTES = 24_000  # a rendered 640x480 picture as JPEG 80; what a frame without pixels weighs on the link
 MESSAGE_BYTES = 120  # an answer with a few boxes, or a probe, with HTTP/2 and TCP headers
 FULL_S = 0.5
 DEAD_BPS = 300_000.0  # a frame would take a second; what is sent on such a link comes to nothing

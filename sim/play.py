@@ -113,7 +113,10 @@ async def _realtime(console: Console, plan: Plan, folder: Path, video: VideoFile
     watch = Watch(run)
     jobs: list[Job] = []
     if options.wants_page:
-        jobs += [Job("page", lambda: _page(run, watch, options.web_port)), Job("view from above", watch.draw_top)]
+        jobs += [
+            Job("page", lambda: _page(run, watch, options.web_port, console)),
+            Job("view from above", watch.draw_top),
+        ]
     if not options.headless:
         jobs.append(Job("terminal", lambda: live.show(watch.view, console)))
     loop = asyncio.get_running_loop()
@@ -126,11 +129,12 @@ async def _realtime(console: Console, plan: Plan, folder: Path, video: VideoFile
         loop.remove_signal_handler(signal.SIGTERM)
 
 
-async def _page(run: RealTime, watch: Watch, port: int) -> None:
+async def _page(run: RealTime, watch: Watch, port: int, console: Console) -> None:
     from robot.web.page import run as serve
 
     def tell(url: str) -> None:
         watch.page = url
+        console.print(f"The page is at {url}")
 
     assert run.agent is not None
     await serve(run.agent, port=_free_port(port), world=watch, on_ready=tell)

@@ -98,15 +98,16 @@ def build(viewers: Viewers, host: str) -> "FastAPI":
 
     @app.websocket("/live")
     async def live(browser: WebSocket) -> None:
-        if not may_connect(browser.headers.get("origin"), browser.headers.get("host"), host):
-            await browser.close()  # before accepting: HTTP 403
-            return
-        await browser.accept()
-        if viewers.is_full:
-            await browser.close(TRY_LATER, f"{MAX_VIEWERS} are watching already")
-            return
-        await viewers.talk(_Browser(browser))
-        with contextlib.suppress(RuntimeError, TimeoutError):  # it went first, or takes nothing, not even this
+        with contextlib.suppress(Gone), _gone():  # a browser may go at any of these steps
+            if not may_connect(browser.headers.get("origin"), browser.headers.get("host"), host):
+                await browser.close()  # before accepting: HTTP 403
+                return
+            await browser.accept()
+            if viewers.is_full:
+                await browser.close(TRY_LATER, f"{MAX_VIEWERS} are watching already")
+                return
+            await viewers.talk(_Browser(browser))
+        with contextlib.suppress(Gone, TimeoutError), _gone():  # it went first, or takes nothing, not even this
             async with asyncio.timeout(1):
                 await browser.close()
 
