@@ -84,6 +84,8 @@ class Lockstep:
         self._faults = FaultSchedule(plan.scenario.faults)
         self._oracle = all(name == "oracle" for server in plan.scenario.servers for name in server.engines.values())
         self._detector = Detector(_engines(plan))
+        if not self._oracle:
+            self.world.render()  # loads shaders and textures, which is not the run's time
         wire = Wire(self._link_up, self._link_down, self._reply, self._probe_answered)
         self._edges = {
             spec.id: LockstepEdge(spec, self._events, wire, self._detector, plan.seed) for spec in plan.scenario.servers

@@ -15,7 +15,7 @@ async def no_task_left_running() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task() and not task.done()]
-    assert not left, f"still running: {[task.get_name() for task in left]}"
+    assert not left, f"still running: {[(task.get_name(), task.get_coro()) for task in left]}"
 
 
 @pytest.fixture(scope="session")
