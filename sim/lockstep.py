@@ -2,7 +2,6 @@
 detector and scheduler; only durations are modelled. Same plan, same result, to the last byte.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_server.engines.base import Engine
-from edge_server.engines.registry import for_tasks, parse
-from edge_server.models.store import ModelStore
 from handover.core import HandoverCore
 from handover.values import (
     Action,
@@ -34,7 +30,8 @@ from robot.view import AgentView
 from sim.events import EventQueue
 from sim.faults import FaultSchedule
 from sim.film import Stage, stage_of
-from sim.lockstep_edge import ORACLE_IMAGE_BYTES, Detector, LockstepEdge, Wire
+from sim.lockstep_detector import Detector, engines_of
+from sim.lockstep_edge import ORACLE_IMAGE_BYTES, LockstepEdge, Wire
 from sim.observe import tick_of
 from sim.outcome import Outcome
 from sim.plan import Plan
@@ -83,7 +80,7 @@ class Lockstep:
         self._radio = RadioModel(plan.scenario, plan.seed)
         self._faults = FaultSchedule(plan.scenario.faults)
         self._oracle = all(name == "oracle" for server in plan.scenario.servers for name in server.engines.values())
-        self._detector = Detector(_engines(plan))
+        self._detector = Detector(engines_of(plan))
         if not self._oracle:
             self.world.render()  # loads shaders and textures, which is not the run's time
         wire = Wire(self._link_up, self._link_down, self._reply, self._probe_answered)
@@ -291,14 +288,3 @@ class Lockstep:
 
     def heal(self, server_id: str) -> None:
         self._edges[server_id].heal()
-
-
-def _engines(plan: Plan) -> dict[str, Engine]:
-    """One of each, for all servers: only one works at a time, so it may have the threads that real ones go without."""
-    engines: dict[str, Engine] = {}
-    for server in plan.scenario.servers:
-        for task, text in server.engines.items():
-            if task not in engines:
-                options = {task: {"threads": os.cpu_count() or 1}} if "threads" in parse(text)[1] else {}
-                engines |= for_tasks(ModelStore(), (task,), {task: text}, options)
-    return engines

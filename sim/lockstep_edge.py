@@ -8,14 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import cv2
-import numpy as np
-
-from edge_server.engines.base import Engine, Picture
 from edge_server.engines.registry import parse
 from edge_server.scheduler import Batch, Scheduler, SchedulerConfig, Settled, Ticket
 from protos.messages import (
-    Detection,
     EncodedFrame,
     FrameReply,
     Load,
@@ -26,6 +21,7 @@ from protos.messages import (
     Timings,
 )
 from sim.events import EventQueue
+from sim.lockstep_detector import Detector
 from sim.scenario import ServerSpec, rgb
 from sim.shaping import LinkShape, Shaper
 
@@ -50,30 +46,6 @@ class Wire:
     link_down: Callable[[str, str], None]
     reply: Callable[[str, FrameReply], None]
     probe_answered: Callable[[str, int, float, float, Load], None]
-
-
-class Detector:
-    """Runs the engines once for each frame, however many servers see it."""
-
-    def __init__(self, engines: dict[str, Engine]) -> None:
-        self.engines = engines
-        self._frame: int = -1
-        self._found: dict[str, tuple[Detection, ...]] = {}
-
-    def detect(self, frame: EncodedFrame, tasks: Sequence[str]) -> tuple[Detection, ...]:
-        if frame.number != self._frame:
-            self._frame, self._found = frame.number, {}
-        for task in tasks:
-            if task not in self._found:
-                self._found[task] = tuple(self.engines[task].detect([self._picture(frame)])[0])
-        return tuple(found for task in tasks for found in self._found[task])
-
-    @staticmethod
-    def _picture(frame: EncodedFrame) -> Picture:
-        if not frame.image:  # the oracle needs no pixels
-            return Picture(np.zeros((1, 1, 3), np.uint8), b"", frame.truth)
-        bgr = cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR)
-        return Picture(np.asarray(bgr, np.uint8), frame.image, frame.truth)
 
 
 class LockstepEdge:
