@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 
 import grpc
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from bench import tables
 from bench.offload_parts import (
     TASK,
     Robot,
@@ -259,7 +259,7 @@ def _print_table(report: Report) -> None:
             f"{row.ratio:.2f}",
             f"{row.outcomes.get(Outcome.SUPERSEDED, 0) / row.frames:.0%}",
         )
-    Console().print(table)
+    tables.console().print(table)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 
-from rich.console import Console
 from rich.table import Table
 
+from bench import tables
 from bench.track_scenes import RUN_S, crossing, replaced, returning, turning_back
 from bench.track_world import CAMERA, Conditions, Person, Seen, film
 from robot.assignment import assign
@@ -213,7 +213,7 @@ def _print_table(rows: Sequence[Row], runs: int) -> None:
             f"{row.refound:.1f}",
         )
         table.add_row(row.scene, row.clothes, *figures, row.required + mark, row.liquidedge)
-    Console().print(table)
+    tables.console().print(table)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,12 @@ class NativeLink:
         stub = rpc.OffloadStub(self._channel)
         async with asyncio.timeout(self._connect_timeout_s):
             description = ServerDescription.from_pb(await stub.Describe(pb.DescribeRequest()))
+            offered = [task.name for task in description.tasks]
+            if not set(offered) & set(self._hello.tasks):
+                self._events.link_up(description)  # what it offers is worth knowing: perhaps other tasks will be asked
+                raise LinkError(
+                    f"{self._name}: offers {', '.join(offered) or 'nothing'}, not {', '.join(self._hello.tasks)}"
+                )
             call = stub.Track()
             try:
                 await call.write(pb.TrackRequest(open=self._hello.to_pb()))

@@ -190,13 +190,14 @@ async def test_without_any_server_it_looks_about_for_one_and_stands() -> None:
     assert (counts.sent, counts.unaccounted) == (0, 0)
 
 
-async def test_faces_are_followed_where_no_server_knows_persons(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tasks", [["face"], []], ids=["as announced", "known by address only"])
+async def test_faces_are_followed_where_no_server_knows_persons(tmp_path: Path, tasks: list[str]) -> None:
     edge = Edge(tmp_path, task="face")
     try:
         await edge.start()
         face = Detection("face", 0.9, Box(0.4, 0.4, 0.05, 0.06), (180, 140, 120))
         base = PaperBase()
-        server = {"address": f"127.0.0.1:{edge.port}", "tasks": ["face"]}  # as an announcement would tell
+        server = {"address": f"127.0.0.1:{edge.port}", "tasks": tasks}
         agent, _ = agent_of(settings(0, handover__servers=[server]), TruthCamera(face), base)
         async with running(agent):
             await until(lambda: base.command.forward_mps > 0.1)
