@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,8 @@ class RealTime:
         self.camera = SimCamera(self._clock, plan.scenario.camera.fps, is_oracle, see)
         self._radio = RadioModel(plan.scenario, plan.seed)
         self._faults = FaultSchedule(plan.scenario.faults)
-        self._background: set[asyncio.Task[None]] = set()
+        # room for every restart that the scenario can ask for
+        self._restarts: asyncio.Queue[str] = asyncio.Queue(max(1, 2 * len(plan.scenario.faults)))
         self._began_s = 0.0
         self._group = f"sim-{os.getpid()}"  # other simulators and servers on this machine are not ours
 
@@ -105,6 +106,7 @@ class RealTime:
             jobs = [
                 Job("world", self._clock.run),
                 Job("radio", self._run_radio),
+                Job("restarts", self._run_restarts),
                 Job("agent", agent.run, ends_all=True),
                 Job("end", self._await_end, ends_all=True),
                 *others,
@@ -153,9 +155,6 @@ class RealTime:
         await supervise([Job(f"start {cell.spec.id}", cell.process.start) for cell in self.cells.values()])
 
     async def _end_cells(self) -> None:
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(cell.process.terminate() for cell in self.cells.values()))
         for cell in self.cells.values():
             await cell.proxy.stop()
@@ -173,6 +172,11 @@ class RealTime:
         for server_id, link in links.items():
             self.cells[server_id].proxy.shape = LinkShape.of(link)
         return dict(links)
+
+    async def _run_restarts(self) -> None:
+        """A server that does not start again ends the run: EdgeError."""
+        while True:
+            await self.cells[await self._restarts.get()].process.restart()
 
     async def _await_end(self) -> None:
         await asyncio.sleep(self.plan.scenario.length_s)
@@ -213,7 +217,7 @@ class RealTime:
         self.cells[server_id].process.kill()
 
     def restart(self, server_id: str) -> None:
-        self._spawn(self.cells[server_id].process.restart(), f"restart {server_id}")
+        self._restarts.put_nowait(server_id)  # takes seconds, and the control loop waits for nothing
 
     def freeze(self, server_id: str) -> None:
         self.cells[server_id].process.freeze()
@@ -235,9 +239,3 @@ class RealTime:
         proxy.heal()
         proxy.slow(LinkShape())
         proxy.corrupt(0)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """A fault strikes inside the control loop, which waits for nothing."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)

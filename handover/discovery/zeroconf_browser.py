@@ -1,6 +1,7 @@
 """Servers that announce themselves in the local network by mDNS as `_tagalong._tcp.local.`"""
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,10 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from handover.values import Server
 
+log = logging.getLogger(__name__)
+
 SERVICE = "_tagalong._tcp.local."
+MAX_CHANGES = 256  # a few for each of the most servers a network should hold
 RESOLVE_MS = 2_000  # a service of which only the name is known is asked for the rest this long
 
 
@@ -55,7 +59,7 @@ class ZeroconfBrowser:
         self._group = group
         self._on_seen = on_seen
         self._on_gone = on_gone
-        self._changes: asyncio.Queue[tuple[str, ServiceStateChange]] = asyncio.Queue()
+        self._changes: asyncio.Queue[tuple[str, ServiceStateChange]] = asyncio.Queue(MAX_CHANGES)
         self._ids: dict[str, str] = {}  # service name -> server id
 
     async def run(self) -> None:
@@ -76,7 +80,10 @@ class ZeroconfBrowser:
             self._ids.clear()
 
     def _note_change(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
-        self._changes.put_nowait((name, state_change))
+        try:
+            self._changes.put_nowait((name, state_change))
+        except asyncio.QueueFull:  # somebody floods the network; a real server announces itself again
+            log.warning("zeroconf: %d changes wait already, %s of %s is dropped", MAX_CHANGES, state_change.name, name)
 
     async def _follow(self, zeroconf: Zeroconf, name: str, change: ServiceStateChange) -> None:
         if change is ServiceStateChange.Removed:

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from sim.braille import Canvas
-from sim.example import agent_view, run_view
 from sim.floorplan import FloorPlan, Site, floor_plan
 from sim.live import show
 from sim.live_view import MAX_SERVERS, RunView, plain_line, render
 from sim.scenario import load
+from tests.sim.example import agent_view, run_view
 
 
 def screen(view: RunView, width: int, height: int) -> list[str]:

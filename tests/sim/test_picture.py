@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.example import COUNTS, FLOOR_PLAN, recorded
 from sim.floorplan import FloorPlan
 from sim.picture import draw
 from sim.report import Recorder
 from sim.trace import Tick
+from tests.sim.example import COUNTS, FLOOR_PLAN, recorded
 
 
 def build(recorder: Recorder) -> dict[str, object]:

@@ -12,9 +12,9 @@ from rich.console import Console
 from handover.values import Counts, Moved, Reason
 from protos.messages import Outcome
 from sim import figures, report, verdict
-from sim.example import COUNTS, recorded
 from sim.report import Recorder
 from sim.trace import ResultSeen, Tick
+from tests.sim.example import COUNTS, recorded
 
 NOTHING = Counts(sent=0, pending=0, outcomes={})
 

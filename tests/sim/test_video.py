@@ -11,8 +11,8 @@ from common.errors import ConfigError
 from robot.overlay import draw
 from robot.values import BGR
 from robot.view import AgentView
-from sim.example import agent_view
 from sim.video import MAX_WAITING, VideoFile
+from tests.sim.example import agent_view
 
 GREY = np.full((480, 640, 3), 128, np.uint8)
 

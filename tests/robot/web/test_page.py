@@ -23,8 +23,8 @@ from robot.view import AgentView
 from robot.web.page import run
 from robot.web.state import to_json
 from robot.web.viewers import CAMERA, MAX_VIEWERS, TOP, key_in, may_connect
-from sim.example import FLOOR_PLAN, agent_view
 from tests.robot.web.browser import CHROMIUM, browsing
+from tests.sim.example import FLOOR_PLAN, agent_view
 
 
 def picture(noise: bool = False) -> bytes:
