@@ -23,7 +23,7 @@ from robot.csv_log import CsvLog, Row
 from robot.decision import Decision
 from robot.encoder import encode_aside
 from robot.gauge import Rate
-from robot.hardware import Base, Camera, EndOfVideo, Lights
+from robot.hardware import Armour, EndOfVideo, Hardware
 from robot.keyboard import Keyboard
 from robot.metrics import Metrics
 from robot.tasks import TaskChoice
@@ -45,9 +45,7 @@ class Agent:
     def __init__(
         self,
         config: RobotConfig,
-        camera: Camera,
-        base: Base,
-        lights: Lights,
+        hardware: Hardware,
         keyboard: Keyboard | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_decision: Callable[[float, Decision], None] | None = None,
@@ -57,9 +55,10 @@ class Agent:
         """`clock` must be the one that stamps the camera's pictures. The `on_` functions only watch; none may block."""
         self.config = config
         self.on_decision, self.on_deliver, self.on_event = on_decision, on_deliver, on_event
-        self._camera, self._base, self._lights, self._keyboard = camera, base, lights, keyboard
+        self._hardware, self._keyboard = hardware, keyboard
+        self._camera, self._base = hardware.camera, hardware.base
         self._clock = clock
-        self.core = AgentCore(config, camera.model, clock())
+        self.core = AgentCore(config, hardware.camera.model, clock())
         self._tasks = TaskChoice(config.wanted_tasks, config.face_fallback)
         self.session = self._new_session()
         self.metrics = Metrics(self.view)
@@ -114,7 +113,10 @@ class Agent:
             Job("camera", self._see, ends_all=True),
             Job("offload", self._offload),
             Job("quit", self._await_quit, ends_all=True),
+            *self._hardware.jobs,
         ]
+        if (armour := self._hardware.armour) is not None:
+            jobs.append(Job("armour", lambda: self._feel(armour)))
         with contextlib.ExitStack() as stack:
             if self._csv is not None:
                 self._csv.check()
@@ -170,12 +172,15 @@ class Agent:
         odometry = self._base.odometry()
         if odometry is not None:
             self.core.on_odometry(odometry)
+        self.core.on_base(self._base.ready)
         before, decision = self._decision, self.core.tick(now_s)
         self._decision = decision
         await self._base.drive(decision.command)
         if decision.light != self._shown:
             self._shown = decision.light
-            await self._lights.show(decision.light)
+            await self._hardware.lights.show(decision.light)
+        if decision.sound is not None and self._hardware.speaker is not None:
+            await self._hardware.speaker.play(decision.sound)
         if before is None or before.state is not decision.state:
             log.info("state: %s", decision.state)
         if decision.safety_stop:
@@ -184,6 +189,12 @@ class Agent:
             self._log_row(now_s, "", math.nan, 0)
         if self.on_decision is not None:
             self.on_decision(now_s, decision)
+
+    async def _feel(self, armour: Armour) -> None:
+        while True:
+            side = await armour.next_hit()
+            log.info("hit: %s", side)
+            self.core.on_hit(self._clock(), side)
 
     # ---- see and send ----
 

@@ -1,6 +1,7 @@
 """From settings to hardware."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import cast
 
@@ -9,26 +10,26 @@ from rich.console import Console
 from common.errors import ConfigError
 from robot.cameras.config import OpencvCameraConfig
 from robot.config import ConsoleBaseConfig, RobotConfig
-from robot.hardware import Base, Camera, Lights
+from robot.hardware import Base, Camera, Hardware, Lights
 from robot.values import Limits
 
-PLUGINS = "tagalong.hardware"  # entry points: functions from RobotConfig to camera, base and lights
-Hardware = tuple[Camera, Base, Lights]
+PLUGINS = "tagalong.hardware"  # entry points: functions from RobotConfig to Hardware
 
 
 def hardware_of(config: RobotConfig, console: Console) -> Hardware:
-    """Camera, base and lights. Kinds that are not built in come from another package, which brings all it has.
+    """All of one robot. Kinds that are not built in come from another package, which brings all it has.
 
     Raises ConfigError for a kind that nobody brings.
     """
     own_camera, own_base = isinstance(config.camera, OpencvCameraConfig), isinstance(config.base, ConsoleBaseConfig)
     if own_camera and own_base:
-        return camera_of(config), base_of(config, console), lights_of(config, console)
-    camera, base, lights = _plugin(config.base.kind if own_camera else config.camera.kind)(config)
-    return (
-        camera_of(config) if own_camera else camera,
-        base_of(config, console) if own_base else base,
-        lights if not own_base else lights_of(config, console),
+        return Hardware(camera_of(config), base_of(config, console), lights_of(config, console))
+    brought = _plugin(config.base.kind if own_camera else config.camera.kind)(config)
+    return replace(
+        brought,
+        camera=camera_of(config) if own_camera else brought.camera,
+        base=base_of(config, console) if own_base else brought.base,
+        lights=lights_of(config, console) if own_base else brought.lights,
     )
 
 

@@ -91,7 +91,7 @@ async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
     """Run one robot to its end; returns the last look at it. Raises TagalongError."""
     console = Console(highlight=False)
     keyboard = Keyboard() if config.keyboard else None
-    agent = Agent(config, *hardware_of(config, console), keyboard)
+    agent = Agent(config, hardware_of(config, console), keyboard)
     console.print(
         f"robot {config.robot_id}: looks for {config.target.label}, asks for {', '.join(config.wanted_tasks)}"
     )

@@ -8,12 +8,12 @@ import math
 from handover.values import Server
 from robot import behaviour
 from robot.config import RobotConfig
-from robot.decision import Decision, Sound
+from robot.decision import Decision
 from robot.perception import Perception, Seen
 from robot.safety import Safety
 from robot.servo import slewed
 from robot.states import Event, State, StateMachine, light_of
-from robot.values import STILL, ArmourSide, CameraModel, DriveCommand, Key, Odometry, Result, Track
+from robot.values import STILL, ArmourSide, CameraModel, DriveCommand, Key, Odometry, Result, Sound, Track
 
 LEAP_S = 1.0  # a tick later than this after the last one: the clock leapt or the process was stopped
 LOOK_AHEAD_S = (
@@ -41,6 +41,7 @@ class AgentCore:
             config.default_height_m,
         )
         self._server: Server | None = None
+        self._base_ready = True
         self._now_s = start_s
         self._slew = STILL  # what the servo has worked up to, before safety
         self._side = 1.0  # where the target was lost: +1 left, -1 right
@@ -73,6 +74,10 @@ class AgentCore:
         """The serving edge server changed; None: there is none."""
         self._server = server
 
+    def on_base(self, ready: bool) -> None:
+        """Whether the wheels can be reached."""
+        self._base_ready = ready
+
     def on_key(self, now_s: float, key: Key) -> None:
         """`quit` is the shell's to act on; here it only stops the wheels."""
         if key in (Key.ESTOP, Key.QUIT):
@@ -103,7 +108,7 @@ class AgentCore:
         seen = self.perception.look(now_s)
         self._advance_state(now_s, seen)
         self._slew = self._wish(now_s, seen, dt_s)
-        verdict = self.safety.judge(now_s, self._slew, self.perception.newest_capture_s)
+        verdict = self.safety.judge(now_s, self._slew, self.perception.newest_capture_s, self._base_ready)
         if verdict.reason is not None:
             self._slew = STILL  # starts from standing when it may go again
         self.perception.on_command(now_s, verdict.command)
@@ -145,7 +150,7 @@ class AgentCore:
     def _advance_state(self, now_s: float, seen: Seen) -> None:
         """At most a few events a tick; what the table does not list in this state does nothing."""
         age_s, times = self._age_s(now_s), self._config.behaviour
-        fresh = age_s <= self._config.safety.max_age_s
+        fresh = age_s <= self._config.safety.max_age_s and self._base_ready  # without wheels answers are of no use
         if not fresh:
             self._answers_since_s = None
         elif self._answers_since_s is None:
@@ -171,7 +176,8 @@ class AgentCore:
             case State.OFFLINE if self._answers_since_s is not None:
                 if now_s - self._answers_since_s >= times.online_after_s:
                     self._handle(now_s, Event.ANSWERED)
-        if min(age_s, now_s - self._machine.entered_s) > times.offline_after_s:
+        silent_s = min(age_s, now_s - self._machine.entered_s)
+        if silent_s > times.offline_after_s or not self._base_ready:
             self._handle(now_s, Event.SILENT)
         elif fresh and not self._sent_away and seen.in_view:
             self._handle(now_s, Event.TARGET)

@@ -2,19 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 from handover.values import Server
 from robot.safety import StopReason
 from robot.states import State
-from robot.values import STILL, DriveCommand, Light, Track
-
-
-class Sound(StrEnum):
-    """Played once, when a state is entered."""
-
-    SEARCH = "search"
-    FOLLOW = "follow"
+from robot.values import STILL, DriveCommand, Light, Sound, Track
 
 
 @dataclass(frozen=True, slots=True)

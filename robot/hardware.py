@@ -1,8 +1,10 @@
 """Hardware as small Protocols: all that the control loop asks for. A driver is an adapter that inherits nothing."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from robot.values import CameraModel, DriveCommand, Frame, Light, Odometry
+from common.supervise import Job
+from robot.values import ArmourSide, CameraModel, DriveCommand, Frame, Light, Odometry, Sound
 
 
 class Camera(Protocol):
@@ -27,6 +29,11 @@ class Camera(Protocol):
 class Base(Protocol):
     """The wheels of one robot. A base stops by itself when `drive` is not called for its watchdog time."""
 
+    @property
+    def ready(self) -> bool:
+        """False while the wheels cannot be reached: nothing they are told arrives, and the robot is `offline`."""
+        ...
+
     async def drive(self, command: DriveCommand) -> DriveCommand:
         """Set the speed; returns what was really sent, after limits. Never waits for an acknowledgement."""
         ...
@@ -40,6 +47,30 @@ class Base(Protocol):
 
 class Lights(Protocol):
     async def show(self, light: Light) -> None: ...
+
+
+class Speaker(Protocol):
+    async def play(self, sound: Sound) -> None:
+        """Start it; never waits for its end."""
+        ...
+
+
+class Armour(Protocol):
+    async def next_hit(self) -> ArmourSide:
+        """Wait for a plate to be hit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """All that one robot is made of."""
+
+    camera: Camera
+    base: Base
+    lights: Lights
+    speaker: Speaker | None = None
+    armour: Armour | None = None
+    jobs: tuple[Job, ...] = ()  # what keeps it going: connections, animations; run as long as the agent
 
 
 class EndOfVideo(Exception):

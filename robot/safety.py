@@ -52,6 +52,7 @@ class StopReason(StrEnum):
     CLOCK = "clock"  # the newest result is from the future, or time went backwards
     HEARTBEAT = "heartbeat"  # the control loop was away
     NOT_A_NUMBER = "not_a_number"
+    NO_BASE = "no_base"  # the wheels cannot be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,14 @@ class Safety:
     def release_estop(self) -> None:
         self._estop = False
 
-    def judge(self, now_s: float, wanted: DriveCommand, newest_capture_s: float | None) -> Verdict:
+    def judge(
+        self, now_s: float, wanted: DriveCommand, newest_capture_s: float | None, base_ready: bool = True
+    ) -> Verdict:
         """What of `wanted` may be driven from `now_s` to the next tick.
 
         `newest_capture_s`: when the newest picture that was answered (even with no detections) was taken.
         """
-        reason = self._why_not(now_s, wanted, newest_capture_s)
+        reason = self._why_not(now_s, wanted, newest_capture_s) or (None if base_ready else StopReason.NO_BASE)
         self._last_tick_s = now_s
         if reason is None and newest_capture_s is not None:
             command = _scaled(wanted, self._share(now_s - newest_capture_s)).clipped(self._caps)

@@ -22,7 +22,7 @@ class State(StrEnum):
     IDLE = "idle"
     HIT = "hit"
     EXPLORE = "explore"
-    OFFLINE = "offline"  # no server answers: stand still, keep looking
+    OFFLINE = "offline"  # no server answers, or the wheels cannot be reached: stand still, keep looking
     ESTOP = "estop"  # latched until released
 
 
@@ -33,7 +33,7 @@ class Event(StrEnum):
     TIRED = "tired"  # searched long enough
     HIT = "hit"
     ESCAPED = "escaped"  # the time in hit is over
-    SILENT = "silent"  # no answer for too long
+    SILENT = "silent"  # no answer for too long, or the wheels cannot be reached
     ANSWERED = "answered"  # fresh answers again, no target in them
     KEY_SEARCH = "key_search"
     KEY_IDLE = "key_idle"

@@ -157,6 +157,13 @@ class Light:
     hz: float = 0.0
 
 
+class Sound(StrEnum):
+    """Played once, when a state is entered."""
+
+    SEARCH = "search"
+    FOLLOW = "follow"
+
+
 class ArmourSide(StrEnum):
     """Plate that was hit."""
 

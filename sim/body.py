@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from robot.config import RobotConfig, SimCameraConfig
+from robot.hardware import Hardware
 from robot.values import BGR, STILL, DriveCommand, Frame, Light, Odometry
 from sim.film import Stage, stage_of
 from sim.scenario import load
@@ -106,6 +107,10 @@ class SimBase:
     def __init__(self, clock: WorldClock) -> None:
         self._clock = clock
 
+    @property
+    def ready(self) -> bool:
+        return True
+
     async def drive(self, command: DriveCommand) -> DriveCommand:
         self._clock.catch_up()
         return self._clock.world.drive(command)
@@ -129,9 +134,9 @@ class SimLights:
         self._world.light_rgb = light.rgb
 
 
-def hardware(config: RobotConfig) -> tuple[SimCamera, SimBase, SimLights]:
+def hardware(config: RobotConfig) -> Hardware:
     """For `tagalong robot --camera sim --driver sim`: a rover in a world of its own, without servers."""
     name = config.camera.scenario if isinstance(config.camera, SimCameraConfig) else "corridor"
     scenario = load(name)
     clock = WorldClock(stage_of(scenario, scenario.seed, Path(tempfile.gettempdir())))
-    return SimCamera(clock, scenario.camera.fps, False, None), SimBase(clock), SimLights(clock.world)
+    return Hardware(SimCamera(clock, scenario.camera.fps, False, None), SimBase(clock), SimLights(clock.world))

@@ -14,6 +14,7 @@ from handover.values import Deliver, MoveCompleted, Moved
 from robot.agent import Agent
 from robot.config import RobotConfig
 from robot.decision import Decision
+from robot.hardware import Hardware
 from robot.keyboard import Keyboard
 from robot.values import BGR
 from sim import multicast
@@ -93,9 +94,7 @@ class RealTime:
             await self.camera.open()
             agent = self.agent = Agent(
                 self._robot_config(has_multicast),
-                self.camera,
-                SimBase(self._clock),
-                SimLights(self.world),
+                Hardware(self.camera, SimBase(self._clock), SimLights(self.world)),
                 self._keyboard,
                 on_decision=self._on_decision,
                 on_deliver=self._on_deliver,

@@ -42,6 +42,10 @@ class ConsoleBase:
         self._printed_s = -math.inf
         self._watchdog = Watchdog(self._silence)
 
+    @property
+    def ready(self) -> bool:
+        return True
+
     async def drive(self, command: DriveCommand) -> DriveCommand:
         sent = command.clipped(self._limits)
         self._go(sent)

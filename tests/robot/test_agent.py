@@ -22,9 +22,9 @@ from robot.agent import Agent
 from robot.config import RobotConfig
 from robot.decision import Decision
 from robot.drivers.console import NoLights
-from robot.hardware import EndOfVideo
+from robot.hardware import EndOfVideo, Hardware
 from robot.states import State
-from robot.values import BGR, STILL, CameraModel, DriveCommand, Frame, Key, Odometry, Pose
+from robot.values import BGR, STILL, ArmourSide, CameraModel, DriveCommand, Frame, Key, Odometry, Pose, Sound
 
 FPS = 20.0
 PATIENCE_S = 30.0  # for processes on a busy machine; nothing is measured with it
@@ -64,6 +64,7 @@ class PaperBase:
     def __init__(self) -> None:
         self.command = STILL
         self.stops = 0
+        self.ready = True
 
     async def drive(self, command: DriveCommand) -> DriveCommand:
         self.command = command
@@ -144,7 +145,9 @@ async def running(agent: Agent) -> AsyncIterator[asyncio.Task[None]]:
 
 def agent_of(config: RobotConfig, camera: TruthCamera, base: PaperBase) -> tuple[Agent, list[Decision]]:
     decisions: list[Decision] = []
-    agent = Agent(config, camera, base, NoLights(), on_decision=lambda now_s, decision: decisions.append(decision))
+    agent = Agent(
+        config, Hardware(camera, base, NoLights()), on_decision=lambda now_s, decision: decisions.append(decision)
+    )
     return agent, decisions
 
 
@@ -290,3 +293,42 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class Bell:
+    """A speaker that remembers."""
+
+    def __init__(self) -> None:
+        self.played: list[Sound] = []
+
+    async def play(self, sound: Sound) -> None:
+        self.played.append(sound)
+
+
+class Plate:
+    """Armour that is hit when a test says so."""
+
+    def __init__(self) -> None:
+        self.hits: asyncio.Queue[ArmourSide] = asyncio.Queue()
+
+    async def next_hit(self) -> ArmourSide:
+        return await self.hits.get()
+
+
+async def test_wheels_out_of_reach_send_it_offline_a_hit_makes_it_flee_and_states_are_heard(edge: Edge) -> None:
+    await edge.start()
+    base, bell, plate = PaperBase(), Bell(), Plate()
+    config = settings(edge.port, behaviour__escape=True)
+    agent = Agent(config, Hardware(TruthCamera(PERSON), base, NoLights(), bell, plate))
+    async with running(agent):
+        await until(lambda: base.command.forward_mps > 0.1)
+        assert Sound.FOLLOW in bell.played
+
+        base.ready = False
+        await until(lambda: agent.view().state is State.OFFLINE)
+        assert base.command.is_still
+        base.ready = True
+        await until(lambda: base.command.forward_mps > 0.1)
+
+        plate.hits.put_nowait(ArmourSide.FRONT)
+        await until(lambda: agent.view().state is State.HIT and base.command.forward_mps < -0.1)

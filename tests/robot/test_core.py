@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from protos.messages import Box, Detection
 from robot.config import RobotConfig
 from robot.core import AgentCore
-from robot.decision import Sound
 from robot.states import State
-from robot.values import ArmourSide, CameraModel, Key, Odometry, Pose, Result
+from robot.values import STILL, ArmourSide, CameraModel, Key, Odometry, Pose, Result, Sound
 from tests.robot.closed_loop import SERVER
 
 CONFIG = RobotConfig(robot_id="test")
@@ -170,3 +169,25 @@ def test_it_turns_to_the_target_and_keeps_its_distance(x: float, height: float, 
     command = core.tick(now_s + 0.02).command
     assert command.forward_mps * advances > 0.02
     assert abs(command.turn_radps) < 0.05 if turns == 0 else command.turn_radps * turns > 0.05
+
+
+def test_wheels_that_cannot_be_reached_are_a_robot_that_is_offline_until_they_can() -> None:
+    core, now_s = driven(2.0, person(0.8))
+    assert core.state is State.FOLLOW
+
+    core.on_base(False)
+    decision = core.tick(now_s + 0.02)
+    assert (decision.state, decision.command) == (State.OFFLINE, STILL)
+    for number in range(1, 50):  # fresh answers with a person in them do not move it
+        now_s += 0.04
+        core.on_result(result(1000 + number, now_s - 0.03, now_s, person(0.8)))
+        decision = core.tick(now_s)
+        assert (decision.state, decision.command) == (State.OFFLINE, STILL)
+
+    core.on_base(True)
+    for number in range(50, 100):
+        now_s += 0.04
+        core.on_result(result(1000 + number, now_s - 0.03, now_s, person(0.8)))
+        decision = core.tick(now_s)
+    assert decision.state is State.FOLLOW
+    assert not decision.command.is_still
