@@ -12,6 +12,12 @@ from handover.config import HandoverConfig
 from robot.approach import ApproachConfig
 from robot.behaviour import BehaviourConfig
 from robot.cameras.config import EncoderConfig, OpencvCameraConfig
+from robot.robomaster.config import (
+    DjiSdkConfig,
+    RobomasterBinaryConfig,
+    RobomasterCameraConfig,
+    RobomasterTextConfig,
+)
 from robot.safety import SafetyConfig
 from robot.servo import ServoConfig
 from robot.target import TargetConfig
@@ -78,11 +84,15 @@ class RobotConfig(Strict):
     robot_id: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     """Name towards servers and in logs; the host's name unless given."""
     camera: Annotated[
-        OpencvCameraConfig | SimCameraConfig, Field(discriminator="kind"), BeforeValidator(_of_kind("opencv"))
+        OpencvCameraConfig | RobomasterCameraConfig | SimCameraConfig,
+        Field(discriminator="kind"),
+        BeforeValidator(_of_kind("opencv")),
     ] = OpencvCameraConfig()
     """Where pictures come from."""
     base: Annotated[
-        ConsoleBaseConfig | SimBaseConfig, Field(discriminator="kind"), BeforeValidator(_of_kind("console"))
+        ConsoleBaseConfig | RobomasterTextConfig | RobomasterBinaryConfig | DjiSdkConfig | SimBaseConfig,
+        Field(discriminator="kind"),
+        BeforeValidator(_of_kind("console")),
     ] = ConsoleBaseConfig()
     """What drives."""
     lights: Literal["console", "none"] = "console"

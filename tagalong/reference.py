@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from robot.robomaster.config import Ipv4
+
 HEAD = """# Configuration
 
 <!-- Written by `python -m tagalong.reference`; change the settings' own descriptions instead. -->
@@ -68,7 +70,7 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
         for each in models:
             kind = each.model_fields.get("kind")
             tag = f", `kind: {kind.default}`" if kind is not None and len(models) > 1 else ""
-            text = _clean(info.description or each.__doc__)
+            text = _clean(each.__doc__ if tag else info.description or each.__doc__)
             yield f"### `{key}`{' (a list)' if is_list else ''}{tag}\n\n{text}\n"
             yield from _tables(each, "" if is_list else f"{key}.")
 
@@ -107,6 +109,8 @@ def _type(annotation: Any) -> str:
     if annotation in names:
         return names[annotation]
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return "IPv4 address" if annotation == Ipv4 else _type(args[0])
     if origin is typing.Literal:
         return ", ".join(f"`{each}`" for each in args)
     if origin in (typing.Union, UnionType):

@@ -51,7 +51,7 @@ def test_file_environment_and_flags_meet(tmp_path: Path) -> None:
         ),
         ("camera: {kind: opencv, sorce: 1}", "did you mean 'source'?"),
         ("camera: {sorce: 1}", "did you mean 'source'?"),
-        ("base: {kind: wheels}", "'console', 'sim'"),
+        ("base: {kind: wheels}", "'console', 'robomaster-text'"),
         ("safety: {max_age_s: 0.2}", "slow_age_s"),
         ("handover: {servers: [{address: nowhere}]}", "handover.servers.0.address"),
         ("trget: {}", "did you mean 'target'?"),
