@@ -1,18 +1,13 @@
 """The shell around the core, with real servers in processes of their own over real gRPC."""
 
 import asyncio
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from common.errors import ConfigError, DeviceError
@@ -22,40 +17,11 @@ from robot.agent import Agent
 from robot.config import RobotConfig
 from robot.decision import Decision
 from robot.drivers.console import NoLights
-from robot.hardware import EndOfVideo, Hardware
+from robot.hardware import Hardware
 from robot.states import State
-from robot.values import BGR, STILL, ArmourSide, CameraModel, DriveCommand, Frame, Key, Odometry, Pose, Sound
-
-FPS = 20.0
-PATIENCE_S = 30.0  # for processes on a busy machine; nothing is measured with it
-
-
-class TruthCamera:
-    """Grey pictures that carry what is to be seen in them: the engine `oracle` answers with that."""
-
-    def __init__(self, *seen: Detection, most: int | None = None) -> None:
-        self.model = CameraModel(64, 48)
-        self.seen = seen
-        self.most = most
-        self.failing = False
-        self.opened = 0
-        self._bgr: BGR = np.full((48, 64, 3), 128, np.uint8)
-        self._number = 0
-
-    async def open(self) -> None:
-        self.opened += 1
-
-    async def latest(self) -> Frame:
-        await asyncio.sleep(1 / FPS)
-        if self.failing:
-            self.failing = False
-            raise DeviceError("camera test: was unplugged.")
-        if self._number == self.most:
-            raise EndOfVideo("the film is over")
-        self._number += 1
-        return Frame(self._bgr, self._number, asyncio.get_running_loop().time(), self.seen)
-
-    async def close(self) -> None: ...
+from robot.values import STILL, ArmourSide, DriveCommand, Key, Odometry, Pose, Sound
+from tests.robot.edge_process import PATIENCE_S, Edge, until
+from tests.robot.truth_camera import TruthCamera
 
 
 class PaperBase:
@@ -79,44 +45,6 @@ class PaperBase:
 
 
 PERSON = Detection("person", 0.9, Box(0.35, 0.4, 0.1, 0.2), (180, 40, 40))
-
-
-class Edge:
-    """A real edge server process that can be killed and started again at the same port."""
-
-    def __init__(self, folder: Path, task: str = "person") -> None:
-        self._ready = folder / "ready.json"
-        self._task = task
-        self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> None:
-        self._ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "tagalong", "edge", "--id", "edge-1", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--no-liquidedge", "--no-announce", "--ready-file", str(self._ready)]
-        command += ["--task", self._task, "--engine", f"{self._task}=oracle", "--colour", "#00ff00"]
-        self.process = await asyncio.to_thread(quietly, command)
-        await until(self._ready.exists)
-        self.port = json.loads(self._ready.read_text())["port"]
-
-    def send(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        os.kill(self.process.pid, number)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-def quietly(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110  # processes and cores tell nobody
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
