@@ -10,6 +10,7 @@ from rich.console import Console
 from common.errors import ConfigError
 from robot.cameras.config import OpencvCameraConfig
 from robot.config import ConsoleBaseConfig, RobotConfig
+from robot.drivers.lights_config import NoLightsConfig
 from robot.hardware import Base, Camera, Hardware, Lights
 from robot.values import Limits
 
@@ -51,7 +52,7 @@ def base_of(config: RobotConfig, console: Console) -> Base:
 def lights_of(config: RobotConfig, console: Console) -> Lights:
     from robot.drivers.console import ConsoleLights, NoLights
 
-    return ConsoleLights(console) if config.lights == "console" else NoLights()
+    return NoLights() if isinstance(config.lights, NoLightsConfig) else ConsoleLights(console)
 
 
 def _plugin(kind: str) -> Callable[[RobotConfig], Hardware]:

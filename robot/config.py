@@ -11,7 +11,8 @@ from common.settings import Strict, load_settings
 from handover.config import HandoverConfig
 from robot.approach import ApproachConfig
 from robot.behaviour import BehaviourConfig
-from robot.cameras.config import EncoderConfig, OpencvCameraConfig
+from robot.cameras.config import EncoderConfig, OpencvCameraConfig, Picamera2Config
+from robot.drivers.lights_config import LightsConfig
 from robot.robomaster.config import (
     DjiSdkConfig,
     RobomasterBinaryConfig,
@@ -84,7 +85,7 @@ class RobotConfig(Strict):
     robot_id: str = Field(default_factory=socket.gethostname, min_length=1, max_length=64)
     """Name towards servers and in logs; the host's name unless given."""
     camera: Annotated[
-        OpencvCameraConfig | RobomasterCameraConfig | SimCameraConfig,
+        OpencvCameraConfig | Picamera2Config | RobomasterCameraConfig | SimCameraConfig,
         Field(discriminator="kind"),
         BeforeValidator(_of_kind("opencv")),
     ] = OpencvCameraConfig()
@@ -95,8 +96,8 @@ class RobotConfig(Strict):
         BeforeValidator(_of_kind("console")),
     ] = ConsoleBaseConfig()
     """What drives."""
-    lights: Literal["console", "none"] = "console"
-    """Where the light is shown."""
+    lights: LightsConfig | None = None
+    """Where the light is shown. Not given: on the rover itself where `base` is a RoboMaster, else in the terminal."""
     target: TargetConfig = TargetConfig()
     """What is followed (`target.label`), and when it counts as lost."""
     tasks: tuple[str, ...] = ()

@@ -67,12 +67,18 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield "\n".join(["| key | allowed | default | |", "| --- | --- | --- | --- |", *rows, ""])
     for key, info, models in inner:
         is_list = "tuple" in str(info.annotation) or "list" in str(info.annotation)
+        listed = " (a list)" if is_list else ""
+        inner_prefix = "" if is_list else f"{key}."
+        if len(models) == 1:
+            yield f"### `{key}`{listed}\n\n{_clean(info.description or models[0].__doc__)}\n"
+            yield from _tables(models[0], inner_prefix)
+            continue
+        yield f"### `{key}`{listed}\n\n{_clean(info.description)}\n"
         for each in models:
             kind = each.model_fields.get("kind")
-            tag = f", `kind: {kind.default}`" if kind is not None and len(models) > 1 else ""
-            text = _clean(each.__doc__ if tag else info.description or each.__doc__)
-            yield f"### `{key}`{' (a list)' if is_list else ''}{tag}\n\n{text}\n"
-            yield from _tables(each, "" if is_list else f"{key}.")
+            tag = f"`{key}`, `kind: {kind.default}`" if kind is not None else f"`{key}`"
+            yield f"#### {tag}\n\n{_clean(each.__doc__)}\n"
+            yield from _tables(each, inner_prefix)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

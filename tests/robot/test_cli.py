@@ -33,7 +33,7 @@ def picture(tmp_path: Path) -> Path:
     ("arguments", "code", "says"),
     [
         (["--camera", "/nowhere.avi"], 1, "camera /nowhere.avi: there is no such file"),
-        (["--driver", "wheels"], 2, "'console', 'sim'"),
+        (["--driver", "wheels"], 2, "'console', 'robomaster-text'"),
         (["--keep-distance", "0"], 2, "servo.keep_distance_m"),
         (["--config", "/nowhere.yaml"], 2, "/nowhere.yaml: cannot be read"),
         (["--server", "nowhere"], 2, "handover.servers.0.address"),
