@@ -8,7 +8,6 @@ from typing import Protocol
 
 from sim.robomaster.values import HitSide, Led, LedState, Position
 
-
 HOME = Position()
 
 

@@ -3,9 +3,7 @@
 DJI's axes: x forward, y to the right (m, m/s), yaw clockwise (deg, deg/s).
 """
 
-import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from protos.messages import RGB
@@ -259,11 +257,7 @@ class Rover:
         self._tell_hit(hit)
 
     def battery(self) -> Battery:
-        return (
-            replace(Battery(), voltage_v=0.0, temperature_c=0.0, current_a=0.0, percent=0)
-            if self._is_s1
-            else (self._sensing.battery())
-        )
+        return Battery(0.0, 0.0, 0.0, 0) if self._is_s1 else self._sensing.battery()
 
     @property
     def has_camera(self) -> bool:
