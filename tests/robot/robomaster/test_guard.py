@@ -1,0 +1,165 @@
+"""The guard against real processes that are stopped and killed; what arrives is timed by the receiver's own clock."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from robot.robomaster.guard import SILENCE_S, Guard
+from tests.robot.robomaster import driven_by_hand
+
+HOST = "127.0.40.1"
+PROGRAM = str(Path(driven_by_hand.__file__))
+ROOT = Path(__file__).parents[3]
+FAR_S = 10.0  # deadline of waits that end at once where all is well
+
+
+class Recorder(asyncio.Protocol, asyncio.DatagramProtocol):
+    """The rover's side: what came, and when."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[float, bytes]] = []
+        self.closed_s: float | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.heard.append((time.monotonic(), data))
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.heard.append((time.monotonic(), data))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed_s = time.monotonic()
+
+    def last_s(self, word: bytes) -> float:
+        return max((at_s for at_s, data in self.heard if word in data), default=0.0)
+
+    def first_s(self, word: bytes, after_s: float = 0.0) -> float:
+        return min(at_s for at_s, data in self.heard if word in data and at_s > after_s)
+
+    def count(self, word: bytes) -> int:
+        return sum(data.count(word) for _, data in self.heard)
+
+
+async def until(true: Callable[[], bool], what: str) -> None:
+    give_up_s = time.monotonic() + FAR_S
+    while not true():
+        assert time.monotonic() < give_up_s, f"waited in vain for: {what}"
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def driven(kind: str) -> AsyncIterator[tuple[Recorder, "subprocess.Popen[bytes]"]]:
+    """A recorder and a real program that drives it."""
+    loop, recorder = asyncio.get_running_loop(), Recorder()
+    if kind == "tcp":
+        server = await loop.create_server(lambda: recorder, HOST, 0)
+        port, close = server.sockets[0].getsockname()[1], server.close
+    else:
+        transport, _ = await loop.create_datagram_endpoint(lambda: recorder, local_addr=(HOST, 0))
+        port, close = transport.get_extra_info("sockname")[1], transport.close
+    process = await asyncio.to_thread(
+        subprocess.Popen, [sys.executable, PROGRAM, kind, HOST, str(port)], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+    )
+    try:
+        await until(lambda: recorder.count(b"go;") > 5, "a program that drives")
+        yield recorder, process
+    finally:
+        process.kill()
+        process.send_signal(signal.SIGCONT)
+        await asyncio.to_thread(process.wait)
+        if kind == "tcp":
+            recorder.transport.close()
+        close()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+async def test_a_killed_program_leaves_the_rover_stopped(kind: str) -> None:
+    async with driven(kind) as (recorder, process):
+        process.send_signal(signal.SIGKILL)
+        killed_s = time.monotonic()
+        await until(lambda: recorder.count(b"bye;") > 0, "the guard's last words")
+        assert recorder.first_s(b"stop 1") - killed_s < 0.3  # what the wheels are allowed is 0.5
+        assert recorder.count(b"stop 1;") == recorder.count(b"stop 2;") == 10
+        assert recorder.last_s(b"go;") < recorder.first_s(b"stop 1") + 0.001  # nothing drives after it
+        if kind == "tcp":
+            await until(lambda: recorder.closed_s is not None, "the connection's end")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+async def test_a_stopped_program_leaves_the_rover_stopped_and_drives_on_when_woken(kind: str) -> None:
+    async with driven(kind) as (recorder, process):
+        process.send_signal(signal.SIGSTOP)
+        await until(lambda: recorder.count(b"stop 2;") == 10, "the guard's stops")
+        stopped_s = recorder.first_s(b"stop 1")
+        assert 0.5 * SILENCE_S < stopped_s - recorder.last_s(b"go;") < SILENCE_S + 0.2
+        assert recorder.count(b"bye;") == 0
+        process.send_signal(signal.SIGCONT)
+        await until(lambda: recorder.last_s(b"go;") > stopped_s + 0.5, "the program to go on")
+        stops = recorder.count(b"stop 1;")
+        process.send_signal(signal.SIGSTOP)
+        await until(lambda: recorder.count(b"stop 1;") == stops + 10, "the guard to watch on")
+
+
+async def test_signals_that_end_the_program_do_not_end_its_guard() -> None:
+    async with driven("udp") as (recorder, process):
+        guards = await asyncio.to_thread(subprocess.check_output, ["pgrep", "-P", str(process.pid)])
+        (guard,) = map(int, guards.split())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGABRT):
+            os.kill(guard, number)
+        process.send_signal(signal.SIGKILL)
+        await until(lambda: recorder.count(b"bye;") > 0, "the guard's last words")
+
+
+async def test_standing_silence_and_an_orderly_end_send_nothing() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        guard = await Guard.start(ours.fileno(), [b"stop"], silence_s=0.05)
+        guard.feed(moving=True)
+        guard.feed(moving=False)
+        await asyncio.sleep(0.15)  # that nothing comes cannot be waited for: three silences long
+        await guard.close()
+        ours.close()
+        assert theirs.recv(100) == b""
+
+
+async def test_a_full_connection_does_not_hang_the_guard() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        guard = await Guard.start(ours.fileno(), [b"stop"], silence_s=0.02)
+        filled = 0
+        try:
+            while True:
+                filled += ours.send(bytes(65536))
+        except BlockingIOError:
+            pass
+        guard.feed(moving=True)
+        await asyncio.sleep(0.1)  # it has tried by now
+        got = 0
+        while got < filled:
+            got += len(theirs.recv(65536))
+        theirs.settimeout(FAR_S)
+        assert (await asyncio.to_thread(theirs.recv, 4)) == b"stop"
+        await guard.close()
+
+
+async def test_a_guard_that_was_killed_is_noticed() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        guard = await Guard.start(ours.fileno(), [b"stop"])
+        guard._process.kill()
+        await asyncio.to_thread(guard._process.wait)
+        guard.feed(moving=True)
+        assert not guard.alive
+        await guard.close()
