@@ -8,14 +8,30 @@ from common.errors import BadMessageError
 MODES = ("chassis_lead", "gimbal_lead", "free")
 PUSH_RATES_HZ = (1, 5, 10, 20, 30, 50)
 LED_PARTS = (
-    "all", "top_all", "top_right", "top_left",
-    "bottom_all", "bottom_front", "bottom_back", "bottom_left", "bottom_right",
-)  # fmt: skip
+    "all",
+    "top_all",
+    "top_right",
+    "top_left",
+    "bottom_all",
+    "bottom_front",
+    "bottom_back",
+    "bottom_left",
+    "bottom_right",
+)
 LED_EFFECTS = ("solid", "off", "pulse", "blink", "scrolling")
 STATUS_FLAGS = (
-    "static", "uphill", "downhill", "on_slope", "pick_up", "slip",
-    "impact_x", "impact_y", "impact_z", "roll_over", "hill_static",
-)  # fmt: skip
+    "static",
+    "uphill",
+    "downhill",
+    "on_slope",
+    "pick_up",
+    "slip",
+    "impact_x",
+    "impact_y",
+    "impact_z",
+    "roll_over",
+    "hill_static",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +149,7 @@ _ALL = (
             _some("vz", 0, 600, above_low=True),
             _WAIT,
         ),
-    ),  # fmt: skip
+    ),
     TextCommand("chassis position ?", reply=("x", "y", "yaw")),
     TextCommand("chassis attitude ?", reply=("pitch", "roll", "yaw")),
     TextCommand("chassis status ?", reply=STATUS_FLAGS),
@@ -149,7 +165,7 @@ _ALL = (
             _rate("sfreq"),
             _rate("freq"),
         ),
-    ),  # fmt: skip
+    ),
     TextCommand("gimbal speed", (), (_some("p", -450, 450), _some("y", -450, 450))),
     TextCommand("gimbal move", (), (_some("p", -55, 55), _some("y", -55, 55), *_GIMBAL_SPEEDS)),
     TextCommand("gimbal moveto", (), (_some("p", -25, 30), _some("y", -250, 250), *_GIMBAL_SPEEDS)),
@@ -175,7 +191,7 @@ _ALL = (
             _whole("b", 0, 255, False),
             _word("effect", *LED_EFFECTS, required=False),
         ),
-    ),  # fmt: skip
+    ),
     TextCommand("pwm value", (_MASK, _number("value", 0, 100))),
     TextCommand("pwm freq", (_MASK, _number("value", 0, 50000))),
     TextCommand("stream on"),
@@ -192,7 +208,7 @@ _ALL = (
             _word("marker_color", *_COLORS, required=False),
             _some("marker_dist", 0.5, 3),
         ),
-    ),  # fmt: skip
+    ),
     TextCommand("ir_distance_sensor measure", (_switch("on"),)),
     TextCommand("ir_distance_sensor distance ?", (_whole("id", 1, 4),), reply=("mm",)),
     TextCommand("servo angle", (), (_whole("id", 1, 3), _number("angle", -180, 180))),
