@@ -16,6 +16,7 @@ from robot.agent import Agent
 from robot.build import hardware_of
 from robot.config import RobotConfig
 from robot.keyboard import HELP, Keyboard
+from robot.notify import Notifier, Service
 from robot.values import Key
 from robot.view import AgentView
 
@@ -91,7 +92,17 @@ async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
     """Run one robot to its end; returns the last look at it. Raises TagalongError."""
     console = Console(highlight=False)
     keyboard = Keyboard() if config.keyboard else None
-    agent = Agent(config, hardware_of(config, console), keyboard)
+    hardware = hardware_of(config, console)
+    with Service(Notifier.from_environ()) as service:
+        agent = Agent(config, hardware, keyboard, on_decision=service.on_decision)
+        service.wait_for(lambda: bool(agent.view().jpeg))
+        return await _run_agent(agent, service, console, keyboard, duration_s)
+
+
+async def _run_agent(
+    agent: Agent, service: Service, console: Console, keyboard: Keyboard | None, duration_s: float | None
+) -> AgentView:
+    config = agent.config
     console.print(
         f"robot {config.robot_id}: looks for {config.target.label}, asks for {', '.join(config.wanted_tasks)}"
     )
@@ -99,7 +110,7 @@ async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
         console.print(HELP)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _quit_on, loop, number, agent)
+        loop.add_signal_handler(number, _quit_on, loop, number, agent, service)
     try:
         async with asyncio.timeout(duration_s):
             await agent.run()
@@ -110,9 +121,10 @@ async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
     return view
 
 
-def _quit_on(loop: asyncio.AbstractEventLoop, number: signal.Signals, agent: Agent) -> None:
+def _quit_on(loop: asyncio.AbstractEventLoop, number: signal.Signals, agent: Agent, service: Service) -> None:
     """The first time in good order; a second one ends the program as usual."""
     loop.remove_signal_handler(number)
+    service.stopping()
     agent.press(Key.QUIT)
 
 
