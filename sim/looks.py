@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from sim import textures
+from sim.lamps import Lamp
 from sim.place import Place
 from sim.portrait import HEIGHT_PX, METRES_PER_PX, OUTLINE, WIDTH_PX, portrait, triangles
 from sim.scenario import Person, Scenario
 from sim.scene import (
     CENTRE_PX,
     HIGH,
+    LOW,
     MARK,
     PERSON_RADIUS_M,
     ROVER_HALF_M,
@@ -23,17 +25,21 @@ from sim.scene import (
     mj,
     panels,
     rgba,
+    rover_name,
 )
 
 LOW_WALL_M = 0.9  # the coloured part of a wall; the view from above shows no more of it
 
 
-def visual_model(scenario: Scenario) -> Any:
-    """What the eye looks at. Bodies `rover` and one a person are moved by the eye; nothing is simulated in it."""
-    camera = scenario.camera
+def visual_model(scenario: Scenario, viewer: int = 0, size_px: tuple[int, int] | None = None) -> Any:
+    """What the eye looks at from rover `viewer`, in pictures of that size.
+
+    Bodies, one a rover and one a person, are moved by the eye; nothing is simulated in it.
+    """
+    width, height = size_px or (scenario.camera.width_px, scenario.camera.height_px)
     spec = mj.MjSpec()
     glob = spec.visual.global_
-    glob.offwidth, glob.offheight = camera.width_px, camera.height_px
+    glob.offwidth, glob.offheight = width, height
     spec.visual.quality.numslices, spec.visual.quality.numstacks, spec.visual.quality.numquads = 20, 10, 1
     spec.visual.quality.offsamples = 0  # no multisampling: it doubles the time of software OpenGL
     spec.visual.headlight.ambient = [0.62, 0.62, 0.62]
@@ -48,7 +54,8 @@ def visual_model(scenario: Scenario) -> Any:
     for number, item in enumerate(place.furniture):
         furniture(spec.worldbody, f"furniture-{number}", item)
     _access_points(spec, scenario)
-    _rover(spec, scenario)
+    bodies = [_rover(spec, scenario, each, is_own=each == viewer) for each in range(len(scenario.rovers))]
+    _camera(bodies[viewer], scenario, height / width)
     for person in scenario.people:
         _standee(spec, person)
     _camera_above(spec, place)
@@ -140,50 +147,82 @@ def _access_points(spec: Any, scenario: Scenario) -> None:
         )
 
 
-def _rover(spec: Any, scenario: Scenario) -> None:
-    """Drawn from above only: its own camera looks over it, and 24 rollers cost a third of a picture."""
-    body = spec.worldbody.add_body(name="rover", mocap=True)
+def joint_name(number: int, wheel: str) -> str:
+    return f"{rover_name(number)}-wheel-{wheel}"
+
+
+def lamp_name(number: int, lamp: Lamp) -> str:
+    return f"{rover_name(number)}-{lamp}"
+
+
+def _rover(spec: Any, scenario: Scenario, number: int, is_own: bool) -> Any:
+    """Its own one the eye does not draw: the camera looks over it, and 24 rollers cost a third of a picture."""
+    body = spec.worldbody.add_body(name=rover_name(number), mocap=True)
+    group = MARK if is_own else LOW
     hx, hy = ROVER_HALF_M
     mast = scenario.camera.height_m
     dark, light = [0.16, 0.17, 0.2, 1], [0.86, 0.88, 0.9, 1]
-    spec.add_material(name="led", rgba=[0.5, 0.5, 0.5, 1], emission=0.8)
-    for size, pos, colour, material in (
-        ([hx - 0.02, hy - 0.05, 0.04], [0, 0, 0.07], dark, ""),
-        ([hx - 0.05, hy - 0.04, 0.02], [0, 0, 0.13], light, ""),
-        ([hx - 0.01, hy - 0.045, 0.012], [0, 0, 0.055], light, "led"),
-        ([0.03, 0.045, 0.025], [-0.045, 0, mast], dark, ""),  # the camera's housing, behind its lens
+    for size, pos, colour in (
+        ([hx - 0.02, hy - 0.05, 0.04], [0, 0, 0.07], dark),
+        ([hx - 0.05, hy - 0.04, 0.02], [0, 0, 0.13], light),
+        ([0.03, 0.045, 0.025], [-0.045, 0, mast], dark),  # the camera's housing, behind its lens
     ):
-        look = {"material": material} if material else {"rgba": colour}
-        body.add_geom(type=mj.mjtGeom.mjGEOM_BOX, size=size, pos=pos, group=MARK, **look)
+        body.add_geom(type=mj.mjtGeom.mjGEOM_BOX, size=size, pos=pos, group=group, rgba=colour)
+    _lamps(spec, body, number, mast, group)
     body.add_geom(
         type=mj.mjtGeom.mjGEOM_CYLINDER,
         size=[0.014, (mast - 0.15) / 2, 0],
         pos=[-0.05, 0, (mast + 0.15) / 2],
         rgba=light,
-        group=MARK,
+        group=group,
     )
-    body.add_geom(type=mj.mjtGeom.mjGEOM_CYLINDER, size=[0.4, 0.004, 0], pos=[0, 0, 0.006], material="led", group=MARK)
     for name, (x, y) in WHEELS.items():
-        wheel = body.add_body(name=f"wheel-{name}", pos=[x, math.copysign(hy - 0.015, y), WHEEL_RADIUS_M])
-        wheel.add_joint(name=f"wheel-{name}", axis=[0, 1, 0])
+        joint = joint_name(number, name)
+        wheel = body.add_body(name=joint, pos=[x, math.copysign(hy - 0.015, y), WHEEL_RADIUS_M])
+        wheel.add_joint(name=joint, axis=[0, 1, 0])
         wheel.add_geom(
             type=mj.mjtGeom.mjGEOM_CYLINDER,
             size=[WHEEL_RADIUS_M * 0.8, 0.02, 0],
             quat=[0.7071068, 0.7071068, 0, 0],
             rgba=dark,
-            group=MARK,
+            group=group,
         )
         slant = math.copysign(math.pi / 4, x * y)  # mecanum: rollers at 45 degrees, an X seen from above
         for k in range(6):
             turn = k * math.pi / 3
             wheel.add_geom(
-                type=mj.mjtGeom.mjGEOM_CAPSULE, size=[0.011, 0.018, 0], rgba=[0.55, 0.57, 0.6, 1], group=MARK,
+                type=mj.mjtGeom.mjGEOM_CAPSULE, size=[0.011, 0.018, 0], rgba=[0.55, 0.57, 0.6, 1], group=group,
                 pos=[0.04 * math.sin(turn), 0, 0.04 * math.cos(turn)], quat=_roller(turn, slant),
             )  # fmt: skip
-    body.add_camera(
-        name="eye", pos=[0, 0, mast], quat=[0.5, 0.5, -0.5, -0.5],  # looks along +x, z up
-        fovy=math.degrees(2 * math.atan(math.tan(math.radians(scenario.camera.hfov_deg) / 2)
-                                        * scenario.camera.height_px / scenario.camera.width_px)),
+    return body
+
+
+def _lamps(spec: Any, body: Any, number: int, mast: float, group: int) -> None:
+    """A strip and its light on the floor for each bottom lamp, a cap on the mast's either side for the top ones."""
+    hx, hy = ROVER_HALF_M
+    kind, round_ = mj.mjtGeom.mjGEOM_BOX, mj.mjtGeom.mjGEOM_CYLINDER
+    for lamp, (ahead, left) in {
+        Lamp.BOTTOM_FRONT: (1, 0), Lamp.BOTTOM_BACK: (-1, 0), Lamp.BOTTOM_LEFT: (0, 1), Lamp.BOTTOM_RIGHT: (0, -1),
+    }.items():  # fmt: skip
+        name = lamp_name(number, lamp)
+        spec.add_material(name=name, rgba=[0.5, 0.5, 0.5, 1], emission=0.8)
+        size = [0.006, hy - 0.05, 0.012] if ahead else [hx - 0.06, 0.006, 0.012]
+        strip = [ahead * (hx - 0.012), left * (hy - 0.047), 0.055]
+        body.add_geom(type=kind, size=size, pos=strip, material=name, group=group)
+        glow = [ahead * 0.2, left * 0.2, 0.006 if ahead else 0.0065]
+        body.add_geom(type=round_, size=[0.2, 0.004, 0], pos=glow, material=name, group=MARK)
+    for lamp, left in ((Lamp.TOP_LEFT, 1), (Lamp.TOP_RIGHT, -1)):
+        name = lamp_name(number, lamp)
+        spec.add_material(name=name, rgba=[0.5, 0.5, 0.5, 1], emission=0.8)
+        body.add_geom(type=kind, size=[0.03, 0.012, 0.03], pos=[-0.045, left * 0.058, mast], material=name, group=group)
+
+
+def _camera(rover: Any, scenario: Scenario, height_per_width: float) -> None:
+    """On the rover's mast. Pictures of another shape are as wide, and higher or lower."""
+    half_width = math.tan(math.radians(scenario.camera.hfov_deg) / 2)
+    rover.add_camera(
+        name="eye", pos=[0, 0, scenario.camera.height_m], quat=[0.5, 0.5, -0.5, -0.5],  # looks along +x, z up
+        fovy=math.degrees(2 * math.atan(half_width * height_per_width)),
     )  # fmt: skip
 
 

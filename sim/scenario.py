@@ -93,6 +93,8 @@ class Scenario(Strict):
     """A video file instead of a world (a relative path is looked up beside this file first); "made": one is drawn from
     the bundled portrait, so that nothing has to be fetched."""
     rover: Start = Start()
+    more_rovers: list[Start] = Field(default=[], max_length=7)
+    """Where other rovers stand, which other programs may drive; the robot of this run is the first one."""
     camera: Camera = Camera()
     people: list[Person] = Field(default=[])
     access_points: list[AccessPoint] = Field(default=[])
@@ -105,6 +107,10 @@ class Scenario(Strict):
     def target(self) -> Person | None:
         """Whom to follow; None with a video."""
         return next((person for person in self.people if person.is_target), None)
+
+    @property
+    def rovers(self) -> tuple[Start, ...]:
+        return (self.rover, *self.more_rovers)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

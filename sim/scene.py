@@ -69,7 +69,7 @@ def panels(place: Place) -> list[Panel]:
 
 
 def solid_model(scenario: Scenario) -> Any:
-    """What pushes and what hides: a rover on a plane (slide x, slide y, turn), walls, furniture, boards of people.
+    """What pushes and what hides: rovers on a plane (slide x, slide y, turn), walls, furniture, boards of people.
 
     People are hit by rays only; whether the rover touches one is plain geometry in the world.
     """
@@ -81,18 +81,8 @@ def solid_model(scenario: Scenario) -> Any:
         box(spec.worldbody, f"wall-{number}", panel, 0.0, panel.height)
     for number, item in enumerate(place.furniture):
         furniture(spec.worldbody, f"furniture-{number}", item)
-    x, y = scenario.rover.at
-    rover = spec.worldbody.add_body(
-        name="rover", mass=ROVER_KG, inertia=[0.05, 0.05, ROVER_INERTIA], ipos=[0, 0, 0], explicitinertial=True
-    )
-    for name, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0])):
-        rover.add_joint(name=name, type=mj.mjtJoint.mjJNT_SLIDE, axis=axis, ref=x if name == "x" else y)
-    rover.pos = [x, y, 0]
-    rover.add_joint(name="turn", type=mj.mjtJoint.mjJNT_HINGE, axis=[0, 0, 1])
-    rover.add_geom(
-        name="hull", type=mj.mjtGeom.mjGEOM_BOX, size=[*ROVER_HALF_M, ROVER_HEIGHT_M / 2],
-        pos=[0, 0, ROVER_HEIGHT_M / 2 + 0.02], friction=[0.3, 0.005, 0.0001],
-    )  # fmt: skip
+    for number, start in enumerate(scenario.rovers):
+        _hull(spec, number, start.at)
     for person in scenario.people:
         middle, half = (BOARD_LEFT_M + BOARD_RIGHT_M) / 2, (BOARD_RIGHT_M - BOARD_LEFT_M) / 2
         body = spec.worldbody.add_body(name=person.id, mocap=True, pos=[0, 0, -50])
@@ -101,6 +91,30 @@ def solid_model(scenario: Scenario) -> Any:
             size=[0.01, half * 0.8, BOARD_TOP_M / 2], pos=[0, -middle if person.mirrored else middle, BOARD_TOP_M / 2],
         )  # fmt: skip
     return spec.compile()
+
+
+def rover_name(number: int) -> str:
+    return "rover" if number == 0 else f"rover-{number + 1}"
+
+
+def hull_name(number: int) -> str:
+    return "hull" if number == 0 else f"hull-{number + 1}"
+
+
+def _hull(spec: Any, number: int, at: tuple[float, float]) -> None:
+    x, y = at
+    name = rover_name(number)
+    rover = spec.worldbody.add_body(
+        name=name, mass=ROVER_KG, inertia=[0.05, 0.05, ROVER_INERTIA], ipos=[0, 0, 0], explicitinertial=True
+    )
+    for joint, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0])):
+        rover.add_joint(name=f"{name}-{joint}", type=mj.mjtJoint.mjJNT_SLIDE, axis=axis, ref=x if joint == "x" else y)
+    rover.pos = [x, y, 0]
+    rover.add_joint(name=f"{name}-turn", type=mj.mjtJoint.mjJNT_HINGE, axis=[0, 0, 1])
+    rover.add_geom(
+        name=hull_name(number), type=mj.mjtGeom.mjGEOM_BOX, size=[*ROVER_HALF_M, ROVER_HEIGHT_M / 2],
+        pos=[0, 0, ROVER_HEIGHT_M / 2 + 0.02], friction=[0.3, 0.005, 0.0001],
+    )  # fmt: skip
 
 
 def box(

@@ -15,15 +15,23 @@ NEAR_M = 0.05  # nothing nearer than this is projected
 SMALLEST = 0.02  # of the frame: boxes narrower or lower than this are not worth reporting
 
 
-def project(camera: CameraModel, pose: Pose, camera_height_m: float, point: Point) -> tuple[float, float] | None:
-    """Normalised column and row of a point of the world; None behind the camera."""
+def project(
+    camera: CameraModel, pose: Pose, camera_height_m: float, point: Point, tilt_rad: float = 0.0
+) -> tuple[float, float] | None:
+    """Normalised column and row of a point of the world; None behind the camera.
+
+    `pose`: the camera's; `tilt_rad`: how far it looks up.
+    """
     dx, dy = point[0] - pose.x_m, point[1] - pose.y_m
     cos, sin = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
     ahead, left = cos * dx + sin * dy, -sin * dx + cos * dy
+    up = point[2] - camera_height_m
+    if tilt_rad:
+        cos, sin = math.cos(tilt_rad), math.sin(tilt_rad)
+        ahead, up = cos * ahead + sin * up, -sin * ahead + cos * up
     if ahead < NEAR_M:
         return None
     half_height = camera.half_width * camera.height_px / camera.width_px
-    up = point[2] - camera_height_m
     return 0.5 - left / ahead / (2 * camera.half_width), 0.5 - up / ahead / (2 * half_height)
 
 
@@ -31,10 +39,10 @@ def in_frame(at: tuple[float, float] | None) -> bool:
     return at is not None and 0 <= at[0] <= 1 and 0 <= at[1] <= 1
 
 
-def box(camera: CameraModel, pose: Pose, camera_height_m: float, stand: Stand) -> Box | None:
+def box(camera: CameraModel, pose: Pose, camera_height_m: float, stand: Stand, tilt_rad: float = 0.0) -> Box | None:
     """The person's box as the pose engine draws it, head top to hips, cut to the frame; None when out of view."""
     corners = [
-        project(camera, pose, camera_height_m, on_board(stand, across, up))
+        project(camera, pose, camera_height_m, on_board(stand, across, up), tilt_rad)
         for across in (-BOX_HALF_WIDTH_M, BOX_HALF_WIDTH_M)
         for up in (BOX_BOTTOM_M, BOX_TOP_M)
     ]

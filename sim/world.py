@@ -5,7 +5,7 @@ drawn in another one from `snapshot()` by an `Eye`.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,13 @@ from common.errors import ConfigError
 from protos.messages import RGB, Box, Detection
 from robot.values import BGR, CameraModel, DriveCommand, Limits, Odometry, Pose, wrap_rad
 from sim import people, view
+from sim.chassis import UNLIT, Chassis
 from sim.eye import Eye, Snapshot, Stand
-from sim.rover import Drive, Odometer
+from sim.lamps import Lamp, Shine
 from sim.scenario import Person, Scenario
-from sim.scene import PERSON_RADIUS_M, ROVER_HALF_M, TIMESTEP_S, mj, solid_model
+from sim.scene import PERSON_RADIUS_M, TIMESTEP_S, mj, solid_model
 
 VISIBLE_SHARE = 0.3  # of the sampled points of a body that must be in view
-NEW_EPISODE_S = 0.5  # a touch this long after the last one with the same thing counts again
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Truth:
 
 
 class World:
-    """Steps by `TIMESTEP_S` (5 ms)."""
+    """Steps by `TIMESTEP_S` (5 ms). What is asked without a number is about the first rover, the run's own."""
 
     def __init__(self, scenario: Scenario, seed: int | None = None, limits: Limits | None = None) -> None:
         """Raises ConfigError for a scenario that is a video. `seed` None: the scenario's own."""
@@ -58,23 +58,27 @@ class World:
         self.target_id = scenario.target.id if scenario.target else ""
         camera = scenario.camera
         self.camera = CameraModel(camera.width_px, camera.height_px, math.radians(camera.hfov_deg))
-        self.light_rgb: RGB = (120, 120, 120)  # shown on the rover; set by the lights' driver
         self._walks = [
             people.walk(person, scenario.length_s, _rng(self.seed, f"person {person.id}")) for person in scenario.people
         ]
-        self._drive = Drive(limits or Limits())
-        self._odometer = Odometer(_rng(self.seed, "odometry"))
         self._model: Any = solid_model(scenario)
         self._data: Any = mj.MjData(self._model)
-        self._data.qpos[2] = math.radians(scenario.rover.heading_deg)
+        self.rovers = tuple(
+            Chassis(
+                self._data, number, math.radians(start.heading_deg), limits or Limits(),
+                _rng(self.seed, f"odometry {number}" if number else "odometry"),
+            )
+            for number, start in enumerate(scenario.rovers)
+        )  # fmt: skip
+        self._rover = self.rovers[0]
+        self._hulls = {rover.hull: rover for rover in self.rovers}
         self._rover_body = self._model.body("rover").id
         self._boards = [self._model.body(person.id).mocapid[0] for person in scenario.people]
         self._steps = 0
         self._goal_s = 0.0
-        self._touched: dict[str, float] = {}  # what, and when last
-        self._collisions = 0
         self._eye: Eye | None = None
-        self._seen: tuple[int, tuple[PersonTruth, ...]] = (-1, ())
+        self._light_rgb: RGB = UNLIT
+        self._seen: tuple[object, tuple[PersonTruth, ...]] = (None, ())
         mj.mj_forward(self._model, self._data)
 
     @property
@@ -89,16 +93,26 @@ class World:
 
     def drive(self, command: DriveCommand) -> DriveCommand:
         """Set the wheels' speed; returns what is really set. They stop 0.25 s after the last call."""
-        return self._drive.command(self.time_s, command)
+        return self._rover.drive(self.time_s, command)
 
     def odometry(self) -> Odometry:
-        return self._odometer.read(self.time_s)
+        return self._rover.odometry(self.time_s)
+
+    @property
+    def light_rgb(self) -> RGB:
+        """One colour on all lamps, without an effect."""
+        return self._light_rgb
+
+    @light_rgb.setter
+    def light_rgb(self, rgb: RGB) -> None:
+        self._light_rgb = rgb
+        for lamp in Lamp:
+            self._rover.shine(self.time_s, lamp, Shine(rgb))
 
     def snapshot(self) -> Snapshot:
         """What a picture of this moment needs; hand it to an `Eye` in any one thread."""
-        return Snapshot(
-            self.time_s, self.pose(), _four(self._odometer.wheels_rad), tuple(self._stands()), self.light_rgb
-        )
+        now_s = self.time_s
+        return Snapshot(now_s, tuple(rover.seen(now_s) for rover in self.rovers), tuple(self._stands()))
 
     def render(self) -> BGR:
         """What the camera sees now, BGR (480, 640, 3). Always from the same thread."""
@@ -119,8 +133,7 @@ class World:
             self._eye.close()
 
     def pose(self) -> Pose:
-        x, y, heading = self._data.qpos[:3]
-        return Pose(float(x), float(y), float(heading))
+        return self._rover.pose()
 
     def truth(self) -> Truth:
         bearing = distance = math.nan
@@ -132,11 +145,11 @@ class World:
                 dx, dy = person.x_m - pose.x_m, person.y_m - pose.y_m
                 bearing, distance = wrap_rad(math.atan2(dy, dx) - pose.heading_rad), math.hypot(dx, dy)
                 visible = person.visible_share >= VISIBLE_SHARE
-        return Truth(self.time_s, self.pose(), bearing, distance, visible, seen, self.target_id, self._collisions)
+        return Truth(self.time_s, self.pose(), bearing, distance, visible, seen, self.target_id, self._rover.collisions)
 
     def truth_detections(self) -> tuple[Detection, ...]:
         """The persons a perfect detector would find, nearest first."""
-        pose, found = self.pose(), []
+        pose, found = self._camera_pose(), []
         for person, truth in zip(self.scenario.people, self._look(), strict=True):
             box = self._box(truth, pose)
             if truth.visible_share >= VISIBLE_SHARE and box is not None:
@@ -145,14 +158,12 @@ class World:
         return tuple(detection for _, detection in sorted(found, key=lambda each: each[0]))
 
     def _step_once(self) -> None:
-        data = self._data
-        data.qfrc_applied[:3] = self._drive.force(self.time_s, float(data.qpos[2]), data.qvel)
-        mj.mj_step(self._model, data)
+        for rover in self.rovers:
+            rover.push(self.time_s)
+        mj.mj_step(self._model, self._data)
         self._steps += 1
-        heading = float(data.qpos[2])
-        cos, sin = math.cos(heading), math.sin(heading)
-        vx, vy, turn = (float(v) for v in data.qvel[:3])
-        self._odometer.update(cos * vx + sin * vy, -sin * vx + cos * vy, turn)
+        for rover in self.rovers:
+            rover.count()
         self._count_touches()
 
     def _place_boards(self, stands: list[Stand]) -> None:
@@ -174,31 +185,45 @@ class World:
         return stands
 
     def _count_touches(self) -> None:
-        touching = []
+        now_s = self.time_s
         for number in range(self._data.ncon):
             contact = self._data.contact[number]
             if contact.dist < 0:
-                one, other = self._model.geom(contact.geom1).name, self._model.geom(contact.geom2).name
-                touching.append(other if one == "hull" else one)
-        pose = self.pose()
+                at = float(contact.pos[0]), float(contact.pos[1])
+                names = self._model.geom(contact.geom1).name, self._model.geom(contact.geom2).name
+                for one, other in (names, names[::-1]):
+                    if one in self._hulls:
+                        self._hulls[one].touch(now_s, other, at, self._speed_of(other))
         for walk in self._walks:
-            if walk.present(self.time_s) and _hull_distance_m(pose, walk.at(self.time_s)) < PERSON_RADIUS_M:
-                touching.append(walk.person_id)
-        for thing in touching:
-            if self.time_s - self._touched.get(thing, -math.inf) > NEW_EPISODE_S:
-                self._collisions += 1
-            self._touched[thing] = self.time_s
+            if walk.present(now_s):
+                x, y = walk.at(now_s)
+                for rover in self.rovers:
+                    if rover.hull_distance_m((x, y)) < PERSON_RADIUS_M:
+                        before_x, before_y = walk.at(now_s - TIMESTEP_S)
+                        speed = (x - before_x) / TIMESTEP_S, (y - before_y) / TIMESTEP_S
+                        rover.touch(now_s, walk.person_id, (x, y), speed)
+
+    def _speed_of(self, thing: str) -> tuple[float, float]:
+        """Of what a rover touches; only other rovers move."""
+        rover = self._hulls.get(thing)
+        return rover.speed_mps() if rover else (0.0, 0.0)
+
+    def _camera_pose(self) -> Pose:
+        """Where it is and which way it looks; how far up is the rover's `look_rad[1]`."""
+        pose, turn = self.pose(), self._rover.look_rad[0]
+        return replace(pose, heading_rad=pose.heading_rad + turn) if turn else pose
 
     def _look(self) -> tuple[PersonTruth, ...]:
         """How much of each person the camera sees now; worked out once a step."""
-        if self._seen[0] != self._steps:
-            pose, stands = self.pose(), self._stands()
+        key = (self._steps, self._rover.look_rad)
+        if self._seen[0] != key:
+            pose, stands = self._camera_pose(), self._stands()
             self._place_boards(stands)
             found = tuple(
                 PersonTruth(stand.person_id, stand.x_m, stand.y_m, stand.present, self._share(person, stand, pose))
                 for person, stand in zip(self.scenario.people, stands, strict=True)
             )
-            self._seen = (self._steps, found)
+            self._seen = (key, found)
         return self._seen[1]
 
     def _share(self, person: Person, stand: Stand, pose: Pose) -> float:
@@ -211,7 +236,7 @@ class World:
         hit = np.zeros(1, np.int32)
         count = 0
         for point in points:
-            if not view.in_frame(view.project(self.camera, pose, height_m, point)):
+            if not view.in_frame(view.project(self.camera, pose, height_m, point, self._rover.look_rad[1])):
                 continue
             ray = np.subtract(point, eye)
             share = mj.mj_ray(self._model, self._data, eye, ray, None, 1, self._rover_body, hit)
@@ -223,22 +248,9 @@ class World:
     def _box(self, truth: PersonTruth, pose: Pose) -> Box | None:
         turn = math.atan2(pose.y_m - truth.y_m, pose.x_m - truth.x_m)
         stand = Stand(truth.person_id, truth.x_m, truth.y_m, turn, truth.present)
-        return view.box(self.camera, pose, self.scenario.camera.height_m, stand)
-
-
-def _hull_distance_m(pose: Pose, point: tuple[float, float]) -> float:
-    """From a point on the floor to the rover's rectangle; 0 inside."""
-    dx, dy = point[0] - pose.x_m, point[1] - pose.y_m
-    cos, sin = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
-    ahead, aside = abs(cos * dx + sin * dy) - ROVER_HALF_M[0], abs(-sin * dx + cos * dy) - ROVER_HALF_M[1]
-    return math.hypot(max(ahead, 0.0), max(aside, 0.0))
+        return view.box(self.camera, pose, self.scenario.camera.height_m, stand, self._rover.look_rad[1])
 
 
 def _rng(seed: int, purpose: str) -> np.random.Generator:
     """A stream of its own for each purpose: adding one does not change the others."""
     return np.random.default_rng([seed, *purpose.encode()])
-
-
-def _four(angles: list[float]) -> tuple[float, float, float, float]:
-    a, b, c, d = angles
-    return a, b, c, d
