@@ -26,6 +26,8 @@ class RoverConfig(Strict):
     """The rover's address instead of the usual one (ap 192.168.2.1, rndis 192.168.42.2). With `sta`: no search."""
     serial_number: str | None = Field(default=None, min_length=4, max_length=32)
     """With `sta`: wait for the rover with this serial number (14 characters on its label), not for the first one."""
+    local_ip: Ipv4 | None = None
+    """This computer's address on the way to the rover; none: what the system would take."""
     profile: Literal["ep", "s1"] = "ep"
     """`s1`: an opened S1. It answers position and speed with zeros, so where it is gets reckoned from what was
     commanded; it gives no video."""
@@ -68,8 +70,6 @@ class RobomasterBinaryConfig(RoverConfig):
     """`ap`: the rover's own Wi-Fi. `sta`: both in one Wi-Fi. `rndis`: USB cable."""
     protocol: Literal["udp", "tcp"] = "udp"
     """What carries commands. UDP never queues old ones."""
-    local_ip: Ipv4 | None = None
-    """This computer's address on the way to the rover; none: what the system would take."""
 
 
 class DjiSdkConfig(RoverConfig):
