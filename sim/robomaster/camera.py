@@ -9,7 +9,7 @@ from robot.values import BGR
 
 class PictureSource(Protocol):
     async def picture(self, width_px: int, height_px: int) -> BGR:
-        """What the robot's camera sees now, BGR, of that size."""
+        """What the robot's camera sees now, BGR, of that size. Raises DeviceError where nothing can be drawn."""
         ...
 
 

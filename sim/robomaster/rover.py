@@ -97,7 +97,7 @@ class Rover:
             return
         self.stop_all("the client has gone")
         self._owner = None
-        for tell in self.on_release:
+        for tell in list(self.on_release):
             tell(owner)
 
     def release_any(self) -> None:
@@ -269,5 +269,5 @@ class Rover:
         return self.identity.profile is Profile.S1
 
     def _tell_hit(self, hit: Hit) -> None:
-        for tell in self.on_hit:
+        for tell in list(self.on_hit):
             tell(hit)
