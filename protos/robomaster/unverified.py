@@ -1,0 +1,69 @@
+"""What other people's notes and simulators say of the robot, or what was guessed: none of it checked on a real one.
+
+All of it that code relies on lies here, so that one who has a robot can go through the list.
+"""
+
+# --- both protocols ---------------------------------------------------------------------------------------------
+
+WHEEL_RADIUS_M = 0.05
+HALF_LENGTHS_M = 0.2
+"""Half the wheelbase and half the track together. Two projects use these numbers; 1 rpm makes 5.24 mm/s then."""
+
+SPEED_HOLD_S: float | None = None
+"""For how long a speed that is not repeated is driven. None: for ever. Nobody wrote down a limit, and DJI's examples
+rely on there being none for seconds."""
+
+# --- binary -----------------------------------------------------------------------------------------------------
+
+HEARTBEAT_TIMEOUT_S = 3.0
+"""After so long without a heartbeat the client counts as gone. A simulator's number; the client sends one a second."""
+
+ESC_LEFT_IS_MIRRORED = True
+"""In the ESC subject speeds and angles of the left wheels fall while these roll forward, as in DRIVE_WHEELS, where it
+is certain. A simulator does so for the speeds; for the angles it is a guess."""
+
+ESC_STAMPS_PER_S = 600
+"""How fast the ESC subject's clock counts, as a simulator has it."""
+
+POSITION_Z_IS_ZERO = True
+"""The third number of the position and of the velocities is always 0, as a simulator has it. DJI's documents call it
+the turn."""
+
+HIT_TYPE_OF_COLLISION = 0
+"""The binary protocol knows `water` 0 and `ir` 1; what a collision is called was never seen. The plates listen to
+sound, so it may well be taken for a bead."""
+
+STREAM_SETTLE_S = 0.1
+"""DJI's package waits so long between the answer to STREAM and the connection for the video."""
+
+# --- text -------------------------------------------------------------------------------------------------------
+
+VERSION_REPLY = "version {version}"
+"""Its samples ask and print; nobody wrote down what comes back."""
+
+ALREADY_IN_SDK_MODE = "Already in SDK mode"
+"""The answer to a second `command`, from a bug report."""
+
+FAIL = "fail"
+"""The answer where a device is missing or refuses, from a bug report."""
+
+FORMAT_ERROR = "command format error"
+PARSE_ERROR = "command parse error"
+"""Answers to arguments and to words that are not understood, from a bug report; which of both when is a guess."""
+
+REPLY_BLANK = False
+"""Some robots put a blank before the `;` of a reply. Readers take both."""
+
+MOVE_REPLIES_AT_END = True
+"""`ok` to a move comes when it has ended, unless it says `wait_for_complete false`: concluded from the one page of
+DJI's that shows these words."""
+
+SENSITIVITY_DEFAULT = 5  # of the plates; documented for text, taken over for binary
+
+# --- an S1 that was opened up -----------------------------------------------------------------------------------
+
+S1_ZERO_SUBJECTS = ("battery", "imu", "esc", "attitude")
+"""Subjects that push zeros; position and velocity do so at rest at least. From one person's robot."""
+
+S1_REFUSES_STREAM = True
+"""The SDK's camera stream was refused on that robot."""
