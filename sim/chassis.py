@@ -13,6 +13,7 @@ from protos.messages import RGB
 from robot.values import DriveCommand, Limits, Odometry, Pose
 from sim.eye import RoverLook
 from sim.lamps import Lamp, Shine
+from sim.place import XY
 from sim.rover import Drive, Odometer
 from sim.scene import ROVER_HALF_M, hull_name
 
@@ -55,7 +56,7 @@ class Chassis:
         self._touched: dict[str, float] = {}  # what, and when last
         self._touches: deque[Touched] = deque(maxlen=MAX_TOUCHES)
         self._lamps: dict[Lamp, tuple[Shine, float]] = dict.fromkeys(Lamp, (Shine(UNLIT), 0.0))  # and since when
-        self._speed = self._speed_before = (0.0, 0.0, 0.0)  # forward, left, turn
+        self._velocity = self._velocity_before = (0.0, 0.0)  # over ground, in the world, m/s
         data.qpos[self._joints.start + 2] = heading_rad
 
     # ---- what a driver asks of it ----
@@ -92,10 +93,10 @@ class Chassis:
         x, y, heading = self._data.qpos[self._joints]
         return Pose(float(x), float(y), float(heading))
 
-    def speed_mps(self) -> tuple[float, float]:
-        """Over ground, in the world."""
-        x, y, _ = self._data.qvel[self._joints]
-        return float(x), float(y)
+    @property
+    def met_mps(self) -> tuple[float, float]:
+        """Its velocity in the world a step ago: in the step of a touch the things have begun to push each other."""
+        return self._velocity_before
 
     def seen(self, now_s: float) -> RoverLook:
         return RoverLook(self.pose(), self.wheels_rad, self.lamps(now_s), self.look_rad)
@@ -112,37 +113,37 @@ class Chassis:
         heading = float(self._data.qpos[self._joints.start + 2])
         cos, sin = math.cos(heading), math.sin(heading)
         vx, vy, turn = (float(v) for v in self._data.qvel[self._joints])
-        self._speed_before, self._speed = self._speed, (cos * vx + sin * vy, -sin * vx + cos * vy, turn)
-        self._odometer.update(*self._speed)
+        self._velocity_before, self._velocity = self._velocity, (vx, vy)
+        self._odometer.update(cos * vx + sin * vy, -sin * vx + cos * vy, turn)
 
-    def touch(self, now_s: float, thing: str, at: tuple[float, float], thing_mps: tuple[float, float]) -> None:
-        """It touches something in this step. `thing_mps`: how the thing moves, in the world."""
+    def touch(self, now_s: float, thing: str, towards: XY, thing_mps: XY) -> None:
+        """It touches something in this step. `towards`: direction of the thing; `thing_mps`: how it moves."""
         if now_s - self._touched.get(thing, -math.inf) > NEW_EPISODE_S:
             self.collisions += 1
-            self._touches.append(self._met(now_s, thing, at, thing_mps))
+            self._touches.append(self._met(now_s, thing, towards, thing_mps))
         self._touched[thing] = now_s
 
-    def hull_distance_m(self, point: tuple[float, float]) -> float:
-        """From a point on the floor to the rover's rectangle; 0 inside."""
-        ahead, left = self._in_hull(point)
-        over = abs(ahead) - ROVER_HALF_M[0], abs(left) - ROVER_HALF_M[1]
-        return math.hypot(max(over[0], 0.0), max(over[1], 0.0))
-
-    def _in_hull(self, point: tuple[float, float]) -> tuple[float, float]:
+    def way_to(self, point: XY) -> XY:
+        """In the world, from the nearest point of the hull to a point on the floor; 0, 0 inside."""
         pose = self.pose()
-        dx, dy = point[0] - pose.x_m, point[1] - pose.y_m
-        cos, sin = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
-        return cos * dx + sin * dy, -sin * dx + cos * dy
+        ahead, left = _turned((point[0] - pose.x_m, point[1] - pose.y_m), -pose.heading_rad)
+        over = (
+            math.copysign(max(abs(ahead) - ROVER_HALF_M[0], 0.0), ahead),
+            math.copysign(max(abs(left) - ROVER_HALF_M[1], 0.0), left),
+        )
+        return _turned(over, pose.heading_rad)
 
-    def _met(self, now_s: float, thing: str, at: tuple[float, float], thing_mps: tuple[float, float]) -> Touched:
-        ahead, left = self._in_hull(at)
+    def _met(self, now_s: float, thing: str, towards: XY, thing_mps: XY) -> Touched:
         heading = self.pose().heading_rad
-        cos, sin = math.cos(heading), math.sin(heading)
-        # the speed of the step before: in this one the thing has begun to push back
-        forward = self._speed_before[0] - (cos * thing_mps[0] + sin * thing_mps[1])
-        leftward = self._speed_before[1] - (-sin * thing_mps[0] + cos * thing_mps[1])
-        if abs(ahead) / ROVER_HALF_M[0] >= abs(left) / ROVER_HALF_M[1]:
+        ahead, left = _turned(towards, -heading)
+        forward, leftward = _turned((self.met_mps[0] - thing_mps[0], self.met_mps[1] - thing_mps[1]), -heading)
+        if abs(ahead) >= abs(left):
             side, speed = (Side.FRONT, forward) if ahead > 0 else (Side.BACK, -forward)
         else:
             side, speed = (Side.LEFT, leftward) if left > 0 else (Side.RIGHT, -leftward)
         return Touched(now_s, thing, side, max(speed, 0.0))
+
+
+def _turned(vector: XY, by_rad: float) -> XY:
+    cos, sin = math.cos(by_rad), math.sin(by_rad)
+    return cos * vector[0] - sin * vector[1], sin * vector[0] + cos * vector[1]

@@ -189,24 +189,25 @@ class World:
         for number in range(self._data.ncon):
             contact = self._data.contact[number]
             if contact.dist < 0:
-                at = float(contact.pos[0]), float(contact.pos[1])
-                names = self._model.geom(contact.geom1).name, self._model.geom(contact.geom2).name
-                for one, other in (names, names[::-1]):
+                first, second = self._model.geom(contact.geom1).name, self._model.geom(contact.geom2).name
+                x, y = float(contact.frame[0]), float(contact.frame[1])  # from the first towards the second
+                for one, other, way in ((first, second, (x, y)), (second, first, (-x, -y))):
                     if one in self._hulls:
-                        self._hulls[one].touch(now_s, other, at, self._speed_of(other))
+                        self._hulls[one].touch(now_s, other, way, self._speed_of(other))
         for walk in self._walks:
             if walk.present(now_s):
                 x, y = walk.at(now_s)
                 for rover in self.rovers:
-                    if rover.hull_distance_m((x, y)) < PERSON_RADIUS_M:
+                    way = rover.way_to((x, y))
+                    if math.hypot(*way) < PERSON_RADIUS_M:
                         before_x, before_y = walk.at(now_s - TIMESTEP_S)
                         speed = (x - before_x) / TIMESTEP_S, (y - before_y) / TIMESTEP_S
-                        rover.touch(now_s, walk.person_id, (x, y), speed)
+                        rover.touch(now_s, walk.person_id, way, speed)
 
     def _speed_of(self, thing: str) -> tuple[float, float]:
         """Of what a rover touches; only other rovers move."""
         rover = self._hulls.get(thing)
-        return rover.speed_mps() if rover else (0.0, 0.0)
+        return rover.met_mps if rover else (0.0, 0.0)
 
     def _camera_pose(self) -> Pose:
         """Where it is and which way it looks; how far up is the rover's `look_rad[1]`."""

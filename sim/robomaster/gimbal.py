@@ -21,6 +21,7 @@ class _Move:
     pitch_degps: float
     yaw_degps: float
     way_deg: float
+    in_room: bool  # the goal stays in the room while the chassis turns, not on the chassis
 
 
 class Gimbal:
@@ -38,8 +39,11 @@ class Gimbal:
         self._cancel("a speed was set")
         self._speed = (_within(pitch_degps, SPEED_MAX_DEGPS), _within(yaw_degps, SPEED_MAX_DEGPS))
 
-    def move(self, pitch_deg: float, yaw_deg: float, pitch_degps: float, yaw_degps: float, absolute: bool) -> Action:
+    def move(
+        self, pitch_deg: float, yaw_deg: float, pitch_degps: float, yaw_degps: float, absolute: bool, mode: Mode
+    ) -> Action:
         """Raises ActionRefused while another move goes on or the motors are off."""
+        in_room = not absolute or mode is Mode.GIMBAL_LEAD
         if self.is_suspended:
             raise ActionRefused("the gimbal is suspended")
         if self._move is not None:
@@ -51,7 +55,7 @@ class Gimbal:
         way = max(abs(pitch_deg - self.pitch_deg), abs(yaw_deg - self.yaw_deg))
         action = Action(ActionKind.GIMBAL, place=(self.pitch_deg, self.yaw_deg, 0.0))
         speeds = [min(max(abs(speed), 1.0), SPEED_MAX_DEGPS) for speed in (pitch_degps, yaw_degps)]
-        self._move = _Move(action, pitch_deg, yaw_deg, speeds[0], speeds[1], way)
+        self._move = _Move(action, pitch_deg, yaw_deg, speeds[0], speeds[1], way, in_room)
         self._speed = (0.0, 0.0)
         return action
 
@@ -75,6 +79,8 @@ class Gimbal:
         if not is_led:
             self.yaw_deg -= turned_deg
         if self._move is not None:
+            if self._move.in_room:
+                self._move.yaw_deg = _within(self._move.yaw_deg - turned_deg, YAW_MAX_DEG)
             self._follow(self._move, dt_s, is_led)
         else:
             self.pitch_deg += self._speed[0] * dt_s

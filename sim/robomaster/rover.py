@@ -183,10 +183,10 @@ class Rover:
         absolute: bool = False,
     ) -> Action:
         """`absolute`: seen from the chassis; else from where it is. Raises ActionRefused: moving, or suspended."""
-        return self._gimbal.move(pitch_deg, yaw_deg, pitch_degps, yaw_degps, absolute)
+        return self._gimbal.move(pitch_deg, yaw_deg, pitch_degps, yaw_degps, absolute, self.mode)
 
     def gimbal_recenter(self, pitch_degps: float = 60.0, yaw_degps: float = 60.0) -> Action:
-        return self._gimbal.move(0.0, 0.0, pitch_degps, yaw_degps, absolute=True)
+        return self._gimbal.move(0.0, 0.0, pitch_degps, yaw_degps, True, self.mode)
 
     def gimbal_suspend(self) -> None:
         self._gimbal.suspend()
