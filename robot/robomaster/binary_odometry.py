@@ -1,0 +1,93 @@
+"""From what a rover pushes to odometry. Pure: times are passed in.
+
+Position, attitude, speed and turn rate come as pushes of their own, each some milliseconds apart, so the older ones are
+carried on to the time of the newest. (`reckoning.Measured` is for rovers that tell positions only: it works the speed
+out of those, and so knows it later.)
+"""
+
+import math
+from dataclasses import dataclass
+
+from robot.robomaster.axes import our_pose
+from robot.robomaster.reckoning import HOME_M
+from robot.values import Odometry, Pose, wrap_rad
+
+CARRY_S = 0.1  # a part older than this is not carried on: its push is lost or was never there
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    time_s: float = -math.inf
+    values: tuple[float, ...] = (0.0, 0.0)
+
+
+class PushedOdometry:
+    """Feed it pushes in DJI's axes (x forward, y right, clockwise), ask for odometry in ours."""
+
+    def __init__(self) -> None:
+        self._position, self._yaw, self._speed, self._turn = _Part(), _Part(), _Part(), _Part()
+        self._origin = Pose()  # in our frame, of the frame that the rover counts in
+        self._raw: Pose | None = None  # the last one, in the rover's frame
+        self._restarted = False
+
+    def restart(self) -> None:
+        """Another connection: the rover may have been switched off and on, and count from zero again."""
+        self._position, self._yaw, self._speed, self._turn = _Part(), _Part(), _Part(), _Part()
+        self._restarted = True
+
+    def on_position(self, time_s: float, x_m: float, y_m: float) -> None:
+        self._position = _finite(self._position, _Part(time_s, (x_m, y_m)))
+
+    def on_yaw(self, time_s: float, yaw_deg: float) -> None:
+        self._yaw = _finite(self._yaw, _Part(time_s, (yaw_deg,)))
+
+    def on_speed(self, time_s: float, x_mps: float, y_mps: float) -> None:
+        """In the rover's own frame."""
+        self._speed = _finite(self._speed, _Part(time_s, (x_mps, y_mps)))
+
+    def on_turn(self, time_s: float, z_radps: float) -> None:
+        """Clockwise: the gyroscope's z points down."""
+        self._turn = _finite(self._turn, _Part(time_s, (z_radps,)))
+
+    def newest(self) -> Odometry | None:
+        """None before the first position and attitude of this connection."""
+        time_s = max(self._position.time_s, self._yaw.time_s)
+        if min(self._position.time_s, self._yaw.time_s) == -math.inf:
+            return None
+        forward_mps = self._speed.values[0]
+        left_mps, turn_radps = 0.0 - self._speed.values[1], 0.0 - self._turn.values[0]
+        raw = our_pose(self._position.values[0], self._position.values[1], self._yaw.values[0])
+        carry_s = min(CARRY_S, time_s - self._yaw.time_s)
+        heading = raw.heading_rad + turn_radps * carry_s
+        carry_s = min(CARRY_S, time_s - self._position.time_s)
+        cos, sin = math.cos(heading), math.sin(heading)
+        raw = Pose(
+            raw.x_m + (cos * forward_mps - sin * left_mps) * carry_s,
+            raw.y_m + (sin * forward_mps + cos * left_mps) * carry_s,
+            wrap_rad(heading),
+        )
+        if self._restarted and self._raw is not None and _is_home(raw) and not _is_home(self._raw):
+            self._origin = _origin(_placed(self._origin, self._raw), raw)  # our frame goes on where it was
+        self._restarted, self._raw = False, raw
+        return Odometry(time_s, _placed(self._origin, raw), forward_mps, left_mps, turn_radps)
+
+
+def _finite(before: _Part, now: _Part) -> _Part:
+    return now if all(map(math.isfinite, now.values)) else before
+
+
+def _is_home(raw: Pose) -> bool:
+    return math.hypot(raw.x_m, raw.y_m) <= HOME_M
+
+
+def _placed(origin: Pose, raw: Pose) -> Pose:
+    cos, sin = math.cos(origin.heading_rad), math.sin(origin.heading_rad)
+    x_m, y_m = cos * raw.x_m - sin * raw.y_m, sin * raw.x_m + cos * raw.y_m
+    return Pose(origin.x_m + x_m, origin.y_m + y_m, wrap_rad(origin.heading_rad + raw.heading_rad))
+
+
+def _origin(wanted: Pose, raw: Pose) -> Pose:
+    """Where the rover's frame lies, if `raw` in it is `wanted` in ours."""
+    heading = wrap_rad(wanted.heading_rad - raw.heading_rad)
+    turned = _placed(Pose(0.0, 0.0, heading), raw)
+    return Pose(wanted.x_m - turned.x_m, wanted.y_m - turned.y_m, heading)
