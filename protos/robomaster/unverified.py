@@ -58,6 +58,23 @@ MOVE_REPLIES_AT_END = True
 """`ok` to a move comes when it has ended, unless it says `wait_for_complete false`: concluded from the one page of
 DJI's that shows these words."""
 
+# --- how the robot behaves --------------------------------------------------------------------------------------
+
+POWER_ON_MODE = "free"
+"""Who leads before a program says so. DJI's package sets `free` when it connects; the text protocol's default is not
+written down."""
+
+FREE_GIMBAL_STAYS_IN_ROOM = True
+"""In mode `free` the gimbal keeps its direction over ground while the chassis turns under it, as it does in videos of
+the robot; false: it goes with the chassis."""
+
+STUCK_S = 2.0
+"""A move that gets no nearer for so long has failed. That the robot gives up at all is a guess."""
+
+FELT_MPS_PER_STEP = 0.05
+"""A plate of sensitivity s (1..10, 10 feels the most) tells of touches from (11 - s) times this speed on: no scale is
+written down, and the real plates listen to sound."""
+
 SENSITIVITY_DEFAULT = 5  # of the plates; documented for text, taken over for binary
 
 # --- an S1 that was opened up -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from protos.robomaster.unverified import STUCK_S
 from sim.robomaster.action import Action, ActionKind
 from sim.robomaster.body import Sensed
 from sim.robomaster.values import ActionRefused, Mode, Position
@@ -17,8 +18,7 @@ SLOWING_MPS2, SLOWING_DEGPS2 = 1.0, 150.0
 GAIN_PER_S = 4.0
 ARRIVED_M, ARRIVED_DEG = 0.005, 0.4
 STANDS_MPS, STANDS_DEGPS = 0.03, 4.0
-STUCK_S = 2.0  # without getting nearer by a little: something is in the way
-NEARER_M, NEARER_DEG = 0.003, 0.3
+NEARER_M, NEARER_DEG = 0.003, 0.3  # less than that in STUCK_S: something is in the way
 FOLLOW_PER_S = 4.0  # of the angle between gimbal and chassis, where the gimbal leads
 FOLLOW_MAX_DEGPS = 180.0
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from protos.robomaster.unverified import FREE_GIMBAL_STAYS_IN_ROOM
 from sim.robomaster.action import Action, ActionKind
 from sim.robomaster.values import ActionRefused, GimbalAngles, Mode
 
@@ -76,7 +77,7 @@ class Gimbal:
         if self.is_suspended:
             return
         is_led = mode is Mode.CHASSIS_LEAD
-        if not is_led:
+        if mode is Mode.GIMBAL_LEAD or (mode is Mode.FREE and FREE_GIMBAL_STAYS_IN_ROOM):
             self.yaw_deg -= turned_deg
         if self._move is not None:
             if self._move.in_room:

@@ -7,6 +7,14 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from protos.messages import RGB
+from protos.robomaster.kinematics import body_speed
+from protos.robomaster.unverified import (
+    POWER_ON_MODE,
+    S1_REFUSES_STREAM,
+    S1_ZERO_SUBJECTS,
+    SENSITIVITY_DEFAULT,
+    SPEED_HOLD_S,
+)
 from sim.robomaster.action import Action
 from sim.robomaster.body import Body
 from sim.robomaster.driving import Driving
@@ -33,25 +41,23 @@ from sim.robomaster.values import (
     Velocity,
     Wheels,
 )
-from sim.robomaster.wheels import speed_of, wheels_of
 
 MOVE_MPS, MOVE_DEGPS = 0.5, 30.0  # where a move does not say how fast
 GIMBAL_DEGPS = 30.0
-SENSITIVITY = 5
 MAX_STEP_S = 0.1  # a process that was stopped has not moved its gimbal meanwhile
 
 
 class Rover:
     """One client at a time drives it. Speeds hold until they are changed, or for `hold_s`."""
 
-    def __init__(self, body: Body, identity: Identity | None = None, hold_s: float | None = None) -> None:
+    def __init__(self, body: Body, identity: Identity | None = None, hold_s: float | None = SPEED_HOLD_S) -> None:
         self.identity = identity or Identity()
         self.now_s = 0.0
-        self.mode = Mode.FREE
+        self.mode = Mode(POWER_ON_MODE)
         self.modules = Modules()
         self.on_hit: list[Callable[[Hit], None]] = []
         self.on_release: list[Callable[[object], None]] = []  # told who it was, after all stopped
-        self.sensitivity = SENSITIVITY
+        self.sensitivity = SENSITIVITY_DEFAULT
         self._body = body
         self._owner: object | None = None
         self._driving = Driving(hold_s)
@@ -123,7 +129,7 @@ class Rover:
         self._driving.set_speed(self.now_s, (x_mps, y_mps, z_degps))
 
     def drive_wheels(self, wheels: Wheels) -> None:
-        self._driving.set_speed(self.now_s, speed_of(wheels))
+        self._driving.set_speed(self.now_s, body_speed(wheels))
 
     def move(
         self,
@@ -145,25 +151,24 @@ class Rover:
         return self._sensing.sensed.position
 
     def attitude(self) -> Attitude:
-        return Attitude() if self._is_s1 else self._sensing.attitude()
+        return Attitude() if self._is_zero("attitude") else self._sensing.attitude()
 
     def velocity(self) -> Velocity:
         return self._sensing.velocity()
 
     def wheels(self) -> Wheels:
         """As measured."""
-        sensed = self._sensing.sensed
-        return Wheels() if self._is_s1 else wheels_of(sensed.x_mps, sensed.y_mps, sensed.turn_degps)
+        return Wheels(0.0, 0.0, 0.0, 0.0) if self._is_zero("esc") else self._sensing.wheels()
 
     def wheel_angles(self) -> tuple[float, float, float, float]:
         """Degrees 0..360: right front, left front, left rear, right rear."""
         return self.esc().angle_deg
 
     def esc(self) -> Esc:
-        return Esc() if self._is_s1 else self._sensing.esc()
+        return Esc() if self._is_zero("esc") else self._sensing.esc()
 
     def imu(self) -> Imu:
-        return Imu(acc_z_g=0.0) if self._is_s1 else self._sensing.imu()
+        return Imu(acc_z_g=0.0) if self._is_zero("imu") else self._sensing.imu()
 
     def status(self) -> Status:
         return self._sensing.status()
@@ -257,16 +262,19 @@ class Rover:
         self._tell_hit(hit)
 
     def battery(self) -> Battery:
-        return Battery(0.0, 0.0, 0.0, 0) if self._is_s1 else self._sensing.battery()
+        return Battery(0.0, 0.0, 0.0, 0) if self._is_zero("battery") else self._sensing.battery()
 
     @property
     def has_camera(self) -> bool:
         """An opened S1 refuses its stream."""
-        return not self._is_s1
+        return not (self._is_s1 and S1_REFUSES_STREAM)
 
     @property
     def _is_s1(self) -> bool:
         return self.identity.profile is Profile.S1
+
+    def _is_zero(self, subject: str) -> bool:
+        return self._is_s1 and subject in S1_ZERO_SUBJECTS
 
     def _tell_hit(self, hit: Hit) -> None:
         for tell in list(self.on_hit):

@@ -2,17 +2,17 @@
 
 import math
 
+from protos.robomaster.kinematics import BodySpeed, wheel_speeds
+from protos.robomaster.unverified import ESC_STAMPS_PER_S, FELT_MPS_PER_STEP
 from sim.robomaster.body import Sensed, Touch
 from sim.robomaster.driving import Speed
-from sim.robomaster.values import Attitude, Battery, Esc, HitSide, Imu, Status, Velocity
-from sim.robomaster.wheels import wheels_of
+from sim.robomaster.values import Attitude, Battery, Esc, HitSide, Imu, Status, Velocity, Wheels
 
 G_MPS2 = 9.81
 SMOOTH_S = 0.03  # of the accelerations
 IMPACT_S = 0.5  # a flag of an impact is seen for that long
 SLIP_S = 0.4
 STATIC_MPS, STATIC_DEGPS = 0.03, 3.0
-STAMPS_PER_S = 600
 BATTERY_AS = 2.4 * 3600  # ampere seconds in a full one
 IDLE_A, PER_MPS_A, PER_DEGPS_A = 0.6, 2.0, 0.01
 FULL_V, EMPTY_V = 12.5, 10.5
@@ -57,11 +57,12 @@ class Sensing:
         ax, ay = self._acc_mps2
         return Imu(ax / G_MPS2, ay / G_MPS2, -1.0, 0.0, 0.0, math.radians(self.sensed.turn_degps))
 
+    def wheels(self) -> Wheels:
+        return wheel_speeds(BodySpeed(self.sensed.x_mps, self.sensed.y_mps, self.sensed.turn_degps))
+
     def esc(self) -> Esc:
-        wheels = wheels_of(self.sensed.x_mps, self.sensed.y_mps, self.sensed.turn_degps)
-        speeds = (wheels.right_front_rpm, wheels.left_front_rpm, wheels.left_rear_rpm, wheels.right_rear_rpm)
         a, b, c, d = (angle % 360.0 for angle in self.sensed.wheel_angles_deg)
-        return Esc(speeds, (a, b, c, d), int(self._now_s * STAMPS_PER_S) & 0xFFFFFFFF)
+        return Esc(self.wheels(), (a, b, c, d), int(self._now_s * ESC_STAMPS_PER_S) & 0xFFFFFFFF)
 
     def status(self) -> Status:
         speed, turn = math.hypot(self.sensed.x_mps, self.sensed.y_mps), abs(self.sensed.turn_degps)
@@ -83,4 +84,4 @@ class Sensing:
 
 def is_felt(touch: Touch, sensitivity: int) -> bool:
     """Whether a plate tells of it. `sensitivity` 1..10 as in the text protocol, 10 feels the most."""
-    return touch.speed_mps >= 0.05 * (11 - sensitivity)
+    return touch.speed_mps >= FELT_MPS_PER_STEP * (11 - sensitivity)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from protos.robomaster.kinematics import WheelSpeeds as Wheels
 from sim.lamps import Lamp as Led
 from sim.lamps import LampEffect as LedEffect
 from sim.lamps import Shine as LedState
@@ -80,16 +81,6 @@ class Velocity:
     body_y_mps: float = 0.0
     body_z_mps: float = 0.0
     turn_degps: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Wheels:
-    """Positive: that wheel rolls forward."""
-
-    right_front_rpm: float = 0.0
-    left_front_rpm: float = 0.0
-    left_rear_rpm: float = 0.0
-    right_rear_rpm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
