@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 UNREADY_S = 0.5  # the rover does not answer for so long: it cannot be reached
 WARN_S = 1.0
-ANSWERED_S = 0.05
 
 
 class TextBase:
@@ -46,6 +45,7 @@ class TextBase:
         self._warned_s = -math.inf
         self._pushed_s = -math.inf
         self.wake = asyncio.Event()  # for who sends
+        self.battery_percent: int | None = None
         self.disobeyed = 0
         self.refused = 0
 

@@ -70,7 +70,7 @@ class TextLink:
             self._pending.pop(next(iter(self._pending)))
         self._wire.writer.write(command(name, self._seq, **values).encode("ascii"))
 
-    async def ask(self, name: str, /, *, is_slow: bool = False, **values: Value) -> tuple[str, ...]:
+    async def ask(self, name: str, is_slow: bool = False, /, **values: Value) -> tuple[str, ...]:
         """Send, and wait for the answer's words. Raises DeviceError without one, RefusedError for an error."""
         answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
 
