@@ -45,6 +45,7 @@ class Host(IntEnum):
     ARM = 0x5B
     BATTERY = 0x0B
     SERVO = 0x19  # + 32 a servo
+    SERVOS = 0xA3  # all of them, each named in the request
     SENSOR = 0x16  # + 32 a board
     TOF = 0x32
 
@@ -68,7 +69,9 @@ class Command(Enum):
     VISION_COLOR = (0x0A, 0xAB)  # VISION
     GRIPPER = (0x33, 0x11)  # CHASSIS
     ARM_POSITION = (0x33, 0x14)
-    SERVO_ANGLE = (0x33, 0x15)  # CHASSIS
+    SERVO_ANGLE = (0x33, 0x15)  # SERVOS
+    SERVO_MODE = (0x33, 0x16)  # SERVOS
+    SERVO_SPEED = (0x33, 0x17)  # SERVOS
     HIT_EVENT = (0x3F, 0x02)  # push
     ARMOR_SENSITIVITY = (0x3F, 0x07)  # ARMOR
     IR_EVENT = (0x3F, 0x10)  # push

@@ -226,6 +226,7 @@ _ALL = (
     TextCommand("sensor_adapter adc ?", (), _ADAPTER, reply=("value",)),
     TextCommand("sensor_adapter io_level ?", (), _ADAPTER, reply=("value",)),
     TextCommand("sensor_adapter pulse_period ?", (), _ADAPTER, reply=("value",)),
+    TextCommand("sensor_adapter pulse_period", (), _ADAPTER, reply=("value",)),  # the documents leave the `?` out
     TextCommand("sensor_adapter event io_level", (_switch("on"),)),
     TextCommand("game_msg on"),
     TextCommand("game_msg off"),

@@ -18,6 +18,14 @@ rely on there being none for seconds."""
 HEARTBEAT_TIMEOUT_S = 3.0
 """After so long without a heartbeat the client counts as gone. A simulator's number; the client sends one a second."""
 
+RET_UNKNOWN_COMMAND = 0xE0
+RET_BAD_PARAMETER = 0xE3
+RET_WRONG_STATE = 0xE4
+"""Return codes of refusals, as people who listened to DJI's drones noted them; a client can only rely on "not 0"."""
+
+SDK_SENSITIVITY_IS_REVERSED = True
+"""DJI's documents say that small numbers make the plates feel more; the thresholds that are sent speak against it."""
+
 ESC_LEFT_IS_MIRRORED = True
 """In the ESC subject speeds and angles of the left wheels fall while these roll forward, as in DRIVE_WHEELS, where it
 is certain. A simulator does so for the speeds; for the angles it is a guess."""
@@ -79,8 +87,19 @@ SENSITIVITY_DEFAULT = 5  # of the plates; documented for text, taken over for bi
 
 # --- an S1 that was opened up -----------------------------------------------------------------------------------
 
-S1_ZERO_SUBJECTS = ("battery", "imu", "esc", "attitude")
-"""Subjects that push zeros; position and velocity do so at rest at least. From one person's robot."""
+S1_ZERO_SUBJECTS = ("battery", "imu", "esc", "attitude", "position")
+"""Subjects that push zeros. From one person's robot, which was at rest: position may do better, velocity does."""
 
 S1_REFUSES_STREAM = True
 """The SDK's camera stream was refused on that robot."""
+
+# --- video ------------------------------------------------------------------------------------------------------
+
+CAMERA_HFOV_DEG = 105.0
+"""Of the EP's camera across. DJI's specification says 120 degrees, taken to be the diagonal of a 16:9 picture through
+a lens that keeps angles in proportion: 120 * 16 / 18.36. Measure with a tape beside a wall and set `camera.hfov_deg`."""
+
+VIDEO_LATENCY_S = 0.1
+"""From a picture's exposure to its first byte here, over Wi-Fi. A guess from what other H.264 cameras of that time
+need (exposure and read-out 33 ms, coding 33 ms, air 10 to 50 ms). Better too long than too short: old pictures stop
+the robot, pictures that only seem fresh do not."""

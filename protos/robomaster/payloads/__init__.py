@@ -54,6 +54,7 @@ from protos.robomaster.payloads.link import (
 )
 from protos.robomaster.payloads.modules import (
     ArmMove,
+    ArmPositionAck,
     ArmPush,
     GripperControl,
     Photo,
@@ -62,8 +63,10 @@ from protos.robomaster.payloads.modules import (
     SensorRead,
     ServoAngleAck,
     ServoGet,
+    ServoMode,
     ServoMove,
     ServoPush,
+    ServoSpeed,
     StreamControl,
     UartReceived,
     UartSend,
@@ -94,14 +97,14 @@ from protos.robomaster.payloads.subjects import (
 )
 
 __all__ = [
-    "SUBJECTS", "ActionAck", "Arm", "ArmMove", "ArmPush", "ArmorSensitivity", "Attitude", "Battery", "BlasterFire",
-    "BlasterLed", "Control", "DriveSpeed", "DriveWheels", "Empty", "Esc", "GetMode", "GetSerial", "GetVersion",
-    "Gimbal", "GimbalMove", "GimbalOrder", "GimbalPush", "GimbalRecenter", "GimbalSpeed", "Gripper", "GripperControl",
-    "Handshake", "HandshakeAck", "HitEvent", "Imu", "IrEvent", "Mode", "ModeAck", "ModuleVersionAck", "Move",
-    "MovePush", "NodeAdd", "NodeAddAck", "NodeReset", "Photo", "Pinboard", "PlaySound", "Position", "Pwm",
-    "ReturnCode", "Sbus", "SdkMode", "SensorAck", "SensorRead", "SerialAck", "Servo", "ServoAngleAck", "ServoGet",
-    "ServoMove", "ServoPush", "SetLed", "SetMode", "SoundPush", "StaInfo", "StartAction", "Status", "StickOverlay",
-    "StreamControl", "SubjectPush", "Subscribe", "SubscribeAck", "Tof", "UartReceived", "UartSend", "UartSet",
-    "Unsubscribe", "Velocity", "VersionAck", "VisionColor", "VisionEnable", "VisionStatusAck", "WhiteBalance",
-    "WorkMode", "Zoom",
+    "SUBJECTS", "ActionAck", "Arm", "ArmMove", "ArmPositionAck", "ArmPush", "ArmorSensitivity", "Attitude",
+    "Battery", "BlasterFire", "BlasterLed", "Control", "DriveSpeed", "DriveWheels", "Empty", "Esc", "GetMode",
+    "GetSerial", "GetVersion", "Gimbal", "GimbalMove", "GimbalOrder", "GimbalPush", "GimbalRecenter", "GimbalSpeed",
+    "Gripper", "GripperControl", "Handshake", "HandshakeAck", "HitEvent", "Imu", "IrEvent", "Mode", "ModeAck",
+    "ModuleVersionAck", "Move", "MovePush", "NodeAdd", "NodeAddAck", "NodeReset", "Photo", "Pinboard", "PlaySound",
+    "Position", "Pwm", "ReturnCode", "Sbus", "SdkMode", "SensorAck", "SensorRead", "SerialAck", "Servo",
+    "ServoAngleAck", "ServoGet", "ServoMode", "ServoMove", "ServoPush", "ServoSpeed", "SetLed", "SetMode",
+    "SoundPush", "StaInfo", "StartAction", "Status", "StickOverlay", "StreamControl", "SubjectPush", "Subscribe",
+    "SubscribeAck", "Tof", "UartReceived", "UartSend", "UartSet", "Unsubscribe", "Velocity", "VersionAck",
+    "VisionColor", "VisionEnable", "VisionStatusAck", "WhiteBalance", "WorkMode", "Zoom",
 ]  # fmt: skip

@@ -196,6 +196,36 @@ class ServoAngleAck(AckPayload):
 
 
 @dataclass(frozen=True, slots=True)
+class ServoMode(Payload):
+    """Before `ServoSpeed`: 1 is to turn on and on."""
+
+    device: int = wire("B", default=address(Host.SERVO, 1))
+    mode: int = wire("B", default=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ServoSpeed(Payload):
+    """DJI's package takes -49 to 49 for it, of which the unit is not known. Off: it stops."""
+
+    device: int = wire("B", default=address(Host.SERVO, 1))
+    on: bool = wire("B", kind=bool, default=True)
+    speed: float = wire(
+        "H",
+        kind=lambda number: number * 98 / 900 - 49,
+        encode=lambda speed: min(max(round((speed + 49) * 900 / 98), 0), 0xFFFF),
+        default=0.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPositionAck(AckPayload):
+    ret: int = wire("B", default=0)
+    x_m: float = wire("i", unit=0.001, default=0.0)
+    y_m: float = wire("i", unit=0.001, default=0.0)
+    z_m: float = wire("i", unit=0.001, default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class SensorRead(Payload):
     port: int = wire("B", default=1)
 
