@@ -97,7 +97,7 @@ S1_REFUSES_STREAM = True
 
 CAMERA_HFOV_DEG = 105.0
 """Of the EP's camera across. DJI's specification says 120 degrees, taken to be the diagonal of a 16:9 picture through
-a lens that keeps angles in proportion: 120 * 16 / 18.36. Measure with a tape beside a wall and set `camera.hfov_deg`."""
+a lens that keeps angles in proportion: 120 * 16 / 18.36. To be measured, and set as `camera.hfov_deg`."""
 
 VIDEO_LATENCY_S = 0.1
 """From a picture's exposure to its first byte here, over Wi-Fi. A guess from what other H.264 cameras of that time

@@ -92,5 +92,8 @@ class RobomasterCameraConfig(Strict):
     """Pictures are scaled down to this width while they are decoded."""
     hfov_deg: float | None = Field(default=None, gt=5, lt=170)
     """Horizontal field of view; none: what is believed of the EP's camera."""
+    latency_s: float | None = Field(default=None, ge=0, le=1)
+    """How long before its arrival a picture was taken; none: what is believed of the EP. To measure it, film a clock
+    beside its own picture."""
     ip: Ipv4 | None = None
     """Where the video comes from; none: the rover's address. Needed with a base on a serial line."""

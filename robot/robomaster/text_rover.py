@@ -62,13 +62,10 @@ class TextRover:
         if resolution != "720p":
             log.info("rover: video is 720p by the text protocol, not %s", resolution)
         session = await self._ready_session()
-        ip = session.ip
-        if ip is None:
-            raise DeviceError(f"{session.link.name}: no video comes by a serial line. Set camera.ip to its address.")
         await session.link.ask("stream on", True)
         self._video = True
         session.link.post("gimbal recenter", None, True)  # where there is a gimbal
-        return ip
+        return session.ip or ""  # a serial line: `camera.ip` says it
 
     async def stop_video(self) -> None:
         session = self._session
@@ -81,7 +78,7 @@ class TextRover:
     async def _serve(self, session: TextSession) -> float | None:
         """When it got ready; None: never. The reason why it ended is in `trouble`."""
         self._session = session
-        session.on_ready = self._tell
+        session.on_ready = self._got_ready
         try:
             await session.serve()
         except DeviceError as error:
@@ -92,6 +89,10 @@ class TextRover:
 
     def _tell(self) -> None:
         self._changed.set()
+
+    def _got_ready(self) -> None:
+        self.connections += 1
+        self._tell()
 
     async def _ready_session(self) -> TextSession:
         """Raises DeviceError, with the rover's trouble, when there is none in good time."""
