@@ -1,4 +1,4 @@
-"""`python -m bench track|offload|all [--json]`."""
+"""`python -m bench track|offload|robomaster|all [--json]`."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 BENCHES = {
     "track": "do we still follow the right person after two have crossed?",
     "offload": "what does a frame's way over a real edge server cost?",
+    "robomaster": "how fast are a RoboMaster's binary frames read?",
 }
 
 
@@ -15,7 +16,7 @@ def main(argv: Sequence[str]) -> int:
     if name not in {*BENCHES, "all"}:
         print("usage: python -m bench BENCH [--help] [--json] [options]", file=sys.stderr)
         for each, about in (*BENCHES.items(), ("all", "every one of them, with --json as one object a line")):
-            print(f"  {each:8} {about}", file=sys.stderr)
+            print(f"  {each:10} {about}", file=sys.stderr)
         return 0 if name in ("-h", "--help") else 2
     statuses = []
     for each in BENCHES if name == "all" else (name,):
