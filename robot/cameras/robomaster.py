@@ -7,6 +7,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable
+
 from common.errors import DeviceError
 from protos.robomaster.ids import VIDEO_PORT
 from protos.robomaster.unverified import CAMERA_HFOV_DEG, VIDEO_LATENCY_S

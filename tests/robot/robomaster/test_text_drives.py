@@ -1,0 +1,123 @@
+"""The text client drives the emulated robot, and the world's rover goes there."""
+
+import logging
+import math
+from collections.abc import Callable
+
+import pytest
+
+from robot.robomaster.guard import SILENCE_S
+from robot.values import STILL, DriveCommand
+from tests.robot.robomaster.emulated import Room, connected, drive_for, speed_of, text_config, until, until_it_stands
+
+
+async def test_ahead_left_and_turning_left_are_that_in_the_world_and_odometry_agrees() -> None:
+    room = Room("127.0.40.1")
+    async with room.switched_on(), connected(text_config(room.ip)) as rover:
+        await drive_for(rover, DriveCommand(0.5), 0.8)
+        await drive_for(rover, DriveCommand(0.0, 0.4), 0.8)
+        x, y, heading = room.where()
+        assert x > 0.25
+        assert y > 0.18
+        assert abs(heading) < 0.1
+        await drive_for(rover, DriveCommand(0.2, 0.0, 1.0), 0.8)
+        odometry = rover.base.odometry()
+        assert odometry is not None
+        assert odometry.forward_mps == pytest.approx(0.2, abs=0.06)
+        assert odometry.left_mps == pytest.approx(0.0, abs=0.06)
+        assert odometry.turn_radps == pytest.approx(1.0, abs=0.1)
+        await drive_for(rover, STILL, 0.8)
+        x, y, heading = room.where()
+        assert heading > 0.6
+        odometry = rover.base.odometry()
+        assert odometry is not None
+        pose = odometry.pose
+        assert math.hypot(pose.x_m - x, pose.y_m - y) < 0.08  # wheels slip a little
+        assert abs(pose.heading_rad - heading) < 0.05
+        assert abs(odometry.forward_mps) < 0.03
+        assert rover.base.disobeyed == rover.base.refused == 0
+
+
+async def test_a_stop_stops_and_is_seen_to(caplog: pytest.LogCaptureFixture) -> None:
+    room = Room("127.0.40.2")
+    async with room.switched_on(), connected(text_config(room.ip)) as rover:
+        await drive_for(rover, DriveCommand(0.8), 0.6)
+        assert await speed_of(room) > 0.5
+        await rover.base.stop()
+        assert rover.base.waits_for_stop
+        await until(lambda: not rover.base.waits_for_stop, "the stop to be seen")
+        assert await speed_of(room) < 0.05
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+async def test_a_control_loop_that_hangs_leaves_the_rover_standing() -> None:
+    room = Room("127.0.40.3")
+    async with room.switched_on(), connected(text_config(room.ip)) as rover:
+        await drive_for(rover, DriveCommand(0.8), 0.6)
+        await until_it_stands(room)
+
+
+def deaf_to_stops(room: Room) -> Callable[[], int]:
+    """The robot takes no zero for an order, as long as it is a speed. Returns how many it ignored."""
+    rover, ignored = room.emulator.rover, [0]
+    drive_speed = rover.drive_speed
+
+    def drive(x_mps: float, y_mps: float, z_degps: float) -> None:
+        if x_mps == y_mps == z_degps == 0:
+            ignored[0] += 1
+        else:
+            drive_speed(x_mps, y_mps, z_degps)
+
+    rover.drive_speed = drive  # type: ignore[method-assign]
+    return lambda: ignored[0]
+
+
+async def test_a_robot_that_does_not_obey_a_stop_gets_another_one(caplog: pytest.LogCaptureFixture) -> None:
+    room = Room("127.0.40.4")
+    ignored = deaf_to_stops(room)
+    async with room.switched_on(), connected(text_config(room.ip)) as rover:
+        await drive_for(rover, DriveCommand(0.6), 0.6)
+        before = ignored()
+        await rover.base.stop()
+        await until(lambda: rover.base.disobeyed > 0, "the disobedience to be noticed")
+        assert ignored() > before + 5  # zeros were repeated
+        await until(lambda: not rover.base.waits_for_stop, "its wheels to be stopped by another command")
+        assert await speed_of(room) < 0.05
+    told = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert any("still moves at 0." in each and "told to stop" in each for each in told), told
+
+
+async def test_the_end_of_the_program_waits_until_the_rover_stands() -> None:
+    room = Room("127.0.40.5")
+    deaf_to_stops(room)
+    async with room.switched_on():
+        async with connected(text_config(room.ip)) as rover:
+            await drive_for(rover, DriveCommand(0.6), 0.6)
+        assert room.emulator.rover.owner is None
+        assert await speed_of(room) < 0.05
+        assert rover.base.ready is False
+        assert await rover.base.drive(DriveCommand(0.5)) == STILL
+
+
+async def test_speeds_are_clipped_and_what_was_sent_is_told() -> None:
+    room = Room("127.0.40.6")
+    async with room.switched_on(), connected(text_config(room.ip, forward_max_mps=0.3)) as rover:
+        sent = await rover.base.drive(DriveCommand(5.0, math.nan, -9.0))
+        assert sent == DriveCommand(0.3, 0.0, -2.5)
+
+
+async def test_an_opened_s1_is_reckoned_from_commands() -> None:
+    room = Room("127.0.40.7")
+    async with room.switched_on(), connected(text_config(room.ip, profile="s1")) as rover:
+        await drive_for(rover, DriveCommand(0.5, 0.0, 0.5), 1.0)
+        await drive_for(rover, STILL, 0.5)
+        odometry = rover.base.odometry()
+        assert odometry is not None
+        x, y, heading = room.where()
+        assert math.hypot(odometry.pose.x_m - x, odometry.pose.y_m - y) < 0.12
+        assert odometry.pose.heading_rad == pytest.approx(heading, abs=0.12)
+        assert not rover.base.waits_for_stop
+
+
+def test_the_guard_speaks_before_the_half_second_is_over() -> None:
+    assert SILENCE_S + 1.2 / 5 < 0.5  # from full speed, braking with what the wheels can do
