@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
+from rich.console import Console
 
 from common.errors import ConfigError
 from common.settings import load_settings
@@ -66,8 +67,6 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, expected: str) -> N
 
 
 def test_hardware_that_nobody_brings_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rich.console import Console
-
     monkeypatch.setattr("robot.build.PLUGINS", "tagalong.nothing-here")
     with pytest.raises(ConfigError, match=r"tagalong\[sim\]"):
         hardware_of(RobotConfig(camera=SimCameraConfig()), Console())
@@ -87,3 +86,31 @@ def settings_in(annotation: Any) -> set[type[BaseModel]]:
 def test_every_setting_says_what_changing_it_does(model: type[BaseModel]) -> None:
     silent = [name for name, field in model.model_fields.items() if name != "kind" and not field.description]
     assert not silent
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("camera: {kind: robomaster}", "base.kind robomaster-text"),
+        ("lights: robomaster", "not a RoboMaster"),
+        ("{camera: {kind: robomaster}, base: {kind: robomaster-text, profile: s1}}", "picamera2"),
+        ("{camera: {kind: robomaster}, base: {kind: robomaster-binary, profile: s1}}", "picamera2"),
+        ("{camera: {kind: robomaster}, base: {kind: robomaster-text, connection: uart}}", "camera.ip"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_named(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "robot.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=expected):
+        hardware_of(RobotConfig.load(file), Console())
+
+
+@pytest.mark.parametrize("kind", ["robomaster-text", "robomaster-binary"])
+def test_a_rover_brings_its_lights_unless_others_are_asked_for(kind: str) -> None:
+    rover = hardware_of(RobotConfig.model_validate({"base": {"kind": kind}}), Console())
+    assert rover.armour is not None
+    assert [job.name for job in rover.jobs] == ["rover"]
+    assert (rover.speaker is not None) == (kind == "robomaster-binary")
+    led = hardware_of(RobotConfig.model_validate({"base": {"kind": kind}, "lights": "gpio"}), Console())
+    assert type(led.lights) is not type(rover.lights)
+    assert [job.name for job in led.jobs] == ["rover", "lights"]
