@@ -55,6 +55,9 @@ ALREADY_IN_SDK_MODE = "Already in SDK mode"
 FAIL = "fail"
 """The answer where a device is missing or refuses, from a bug report."""
 
+BUSY = FAIL
+"""The answer to `command` while another client has the robot. Nobody wrote down what a second client sees."""
+
 FORMAT_ERROR = "command format error"
 PARSE_ERROR = "command parse error"
 """Answers to arguments and to words that are not understood, from a bug report; which of both when is a guess."""
@@ -65,6 +68,14 @@ REPLY_BLANK = False
 MOVE_REPLIES_AT_END = True
 """`ok` to a move comes when it has ended, unless it says `wait_for_complete false`: concluded from the one page of
 DJI's that shows these words."""
+
+RECENTER_REPLIES_AT_ONCE = True
+"""`gimbal recenter` has no `wait_for_complete`, so its `ok` is taken not to wait."""
+
+TEXT_BLINK_S = (0.5, 0.5)
+TEXT_PULSE_S = (1.0, 1.0)
+TEXT_SCROLL_S = (0.03, 0.04)
+"""On and off, or brighter and darker, of effects that the text protocol has no times for: those of DJI's package."""
 
 # --- how the robot behaves --------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from common.errors import LinkError
 
 
-async def listen(protocol: Callable[[], asyncio.Protocol], ip: str, port: int, what: str) -> asyncio.Server:
+async def listen(protocol: Callable[[], asyncio.BaseProtocol], ip: str, port: int, what: str) -> asyncio.Server:
     """A TCP server. Raises LinkError when the port is taken or the address is not this machine's."""
     try:
         return await asyncio.get_running_loop().create_server(protocol, ip, port, reuse_address=True)

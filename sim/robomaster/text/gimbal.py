@@ -1,5 +1,6 @@
 """`gimbal` and `blaster`: what sits on top."""
 
+from protos.robomaster import unverified
 from protos.robomaster.text import Call
 from sim.robomaster.rover import GIMBAL_DEGPS
 from sim.robomaster.text.chassis import switch_push
@@ -36,9 +37,8 @@ def resume(desk: Desk, _call: Call) -> Answer:
 
 
 def recenter(desk: Desk, _call: Call) -> Answer:
-    """Answered at once: it has no `wait_for_complete`."""
-    desk.rover.gimbal_recenter()
-    return OK
+    action = desk.rover.gimbal_recenter()
+    return OK if unverified.RECENTER_REPLIES_AT_ONCE else action
 
 
 def attitude(desk: Desk, _call: Call) -> Answer:

@@ -120,4 +120,5 @@ HANDLERS: dict[str, Handler] = {
     "sensor_adapter adc ?": adapter,
     "sensor_adapter io_level ?": adapter,
     "sensor_adapter pulse_period ?": adapter,
+    "sensor_adapter pulse_period": adapter,
 }

@@ -7,7 +7,6 @@ from protos.robomaster.text import Push, format_number
 from sim.robomaster.rover import Rover
 
 DEFAULT_HZ = 5
-LATE_PERIODS = 2  # further behind than that, pushes are left out
 
 
 class Attribute(Enum):
@@ -73,7 +72,8 @@ class Pushes:
             if rover.now_s + 1e-9 < self._due_s[attribute]:
                 continue
             period_s = 1 / hz
-            self._due_s[attribute] = max(self._due_s[attribute] + period_s, rover.now_s - LATE_PERIODS * period_s)
+            next_s = self._due_s[attribute] + period_s
+            self._due_s[attribute] = next_s if next_s > rover.now_s - period_s else rover.now_s + period_s
             words = tuple(format_number(value, 3) for value in READERS[attribute](rover))
             found.append(f"{Push(*attribute.value, words)};")
         return found

@@ -1,6 +1,7 @@
 """What the robot shows, hears, sees and feels: lamps, streams, the camera's detectors, the armour."""
 
 from common.errors import BadMessageError
+from protos.robomaster import unverified
 from protos.robomaster.text import Call
 from sim.lamps import BOTTOM, TOP
 from sim.robomaster.text.desk import OK, Answer, Desk, Handler, Stream
@@ -12,14 +13,13 @@ PARTS: dict[str, frozenset[Led]] = {
     "bottom_all": BOTTOM,
     **{led.value: frozenset({led}) for led in Led},
 }
-# Seconds on and off, and which lights of a ring, as DJI's package sends them over the binary protocol; the text
-# protocol has no words for them.
+# Seconds on and off, and which lights of a ring are lit.
 TIMES: dict[LedEffect, tuple[float, float, int]] = {
     LedEffect.SOLID: (1.0, 0.0, 0xFF),
     LedEffect.OFF: (0.0, 1.0, 0xFF),
-    LedEffect.PULSE: (1.0, 1.0, 0xFF),
-    LedEffect.BLINK: (0.5, 0.5, 0xFF),
-    LedEffect.SCROLLING: (0.03, 0.04, 0x0F),
+    LedEffect.PULSE: (*unverified.TEXT_PULSE_S, 0xFF),
+    LedEffect.BLINK: (*unverified.TEXT_BLINK_S, 0xFF),
+    LedEffect.SCROLLING: (*unverified.TEXT_SCROLL_S, 0x0F),
 }
 
 

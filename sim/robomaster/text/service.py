@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.005
 MAX_CONNECTIONS = 8  # to each port; one of them can have the rover
+READ_BYTES = 2048  # at a time, so that one who floods the port does not hold up the rest
 UNSENT_BYTES = 16 * 1024  # of replies or events that nobody reads
+KERNEL_BYTES = 32 * 1024  # and so many more; left alone, Linux lets a socket grow to megabytes
 
 
 class TextService:
@@ -114,7 +116,7 @@ class TextService:
         self._listeners.discard(listener)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BaseProtocol):
     """What both ports' connections have in common: they send lines, and none piles up."""
 
     transport: asyncio.Transport | None = None
@@ -126,6 +128,7 @@ class _Connection(asyncio.Protocol):
         peer: Any = transport.get_extra_info("peername")
         self.peer_ip = str(peer[0]) if peer else ""
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
     def send(self, lines: list[str]) -> None:
         if self.transport is not None and lines:
@@ -136,12 +139,13 @@ class _Connection(asyncio.Protocol):
             self.transport.abort()
 
 
-class Control(_Connection):
+class Control(_Connection, asyncio.BufferedProtocol):
     """One connection to the control port. Who does not read its replies is not listened to meanwhile."""
 
     def __init__(self, service: TextService) -> None:
         self.session = Session(service.desk)
         self._service = service
+        self._buffer = memoryview(bytearray(READ_BYTES))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -152,8 +156,11 @@ class Control(_Connection):
     def connection_lost(self, _error: Exception | None) -> None:
         self._service.control_left(self)
 
-    def data_received(self, data: bytes) -> None:
-        self.send(self.session.feed(data))
+    def get_buffer(self, _size_hint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, count: int) -> None:
+        self.send(self.session.feed(bytes(self._buffer[:count])))
 
     def pause_writing(self) -> None:
         if self.transport is not None:
@@ -164,7 +171,7 @@ class Control(_Connection):
             self.transport.resume_reading()
 
 
-class EventListener(_Connection):
+class EventListener(_Connection, asyncio.Protocol):
     """One connection to the event port. Who does not read loses events."""
 
     def __init__(self, service: TextService) -> None:

@@ -2,7 +2,7 @@
 
 from common.errors import BadMessageError, DeviceError
 from protos.robomaster.text import Call, Splitter, UnknownCommandError, parse, recognise
-from protos.robomaster.unverified import ALREADY_IN_SDK_MODE, FAIL, FORMAT_ERROR, PARSE_ERROR, REPLY_BLANK
+from protos.robomaster.unverified import ALREADY_IN_SDK_MODE, BUSY, FAIL, FORMAT_ERROR, PARSE_ERROR, REPLY_BLANK
 from sim.robomaster.action import Action
 from sim.robomaster.text import chassis, gimbal, modules, senses
 from sim.robomaster.text.desk import OK, Answer, Desk, Handler
@@ -82,7 +82,7 @@ class Session:
     def _enter(self) -> str:
         if self.has_rover:
             return ALREADY_IN_SDK_MODE
-        return OK if self._desk.rover.claim(self) else FAIL  # another client has it
+        return OK if self._desk.rover.claim(self) else BUSY
 
 
 def _reply(text: str, seq: int | None) -> str:

@@ -12,10 +12,15 @@ import pytest
 from common.errors import DeviceError, LinkError
 from protos.robomaster.ids import AUDIO_PORT, VIDEO_PORT, Resolution
 from robot.values import BGR
+from sim import gl
 from sim.robomaster import video
 from sim.robomaster.audio import AudioService
 from sim.robomaster.encoder import Encoder
 from sim.robomaster.video import MAX_VIEWERS, VideoService
+from sim.robomaster.world_camera import WorldPictures
+from tests.sim.robomaster.rover_in_world import Bench, room
+
+gl.load_mujoco()
 
 IP = "127.0.10.101"
 DEADLINE_S = 10.0
@@ -113,6 +118,26 @@ async def test_nothing_is_drawn_while_nobody_looks_or_the_stream_is_off() -> Non
             service.start()
             await decoded(reader, 1)
         await until(lambda: not service._wanted.is_set())  # the viewer's end was noticed
+
+
+@pytest.mark.skipif(gl.missing() is not None, reason=str(gl.missing()))
+async def test_the_picture_is_what_the_camera_sees_of_the_world() -> None:
+    world = Bench(room(person=(2.0, 0.0))).world
+    pictures = WorldPictures(world, 0)
+    service = VideoService(pictures, IP)
+    try:
+        async with running(service):
+            service.start()
+            async with connected() as reader:
+                seen = (await decoded(reader, 3))[-1].to_ndarray(format="bgr24")
+        drawn = await pictures.picture(1280, 720)
+    finally:
+        await pictures.close()
+        world.close()
+    assert seen.shape == (720, 1280, 3)
+    assert np.abs(seen.astype(float) - drawn).mean() < 6
+    middle, left = seen[300:600, 560:720].astype(float), seen[300:600, 60:220].astype(float)
+    assert np.abs(middle.mean((0, 1)) - left.mean((0, 1))).max() > 20  # somebody stands in the middle
 
 
 async def test_who_joins_later_begins_with_a_key_frame_at_once() -> None:
