@@ -54,6 +54,9 @@ def robot(
     id: Annotated[str | None, typer.Option(help="Name of this robot. [default: host name]")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Prometheus metrics; 0 is off. [default: 0]")] = None,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many seconds.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look for camera, rover, lights and servers, tell what is missing, and end.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings; flags win over it.")] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much to say on standard error.")] = LogLevel.INFO,
 ) -> None:
@@ -81,7 +84,12 @@ def robot(
         "metrics_port": metrics_port,
     }
     try:
-        asyncio.run(_run(RobotConfig.load(config, overrides), duration))
+        settings = RobotConfig.load(config, overrides)
+        if check:
+            from robot.check import check as check_all
+
+            raise typer.Exit(check_all(settings, Console(highlight=False)))
+        asyncio.run(_run(settings, duration))
     except TagalongError as error:
         for line in str(error).splitlines():
             print(f"tagalong robot: {line}", file=sys.stderr)
