@@ -43,16 +43,29 @@ async def keep_running(job: Job) -> None:
 
 async def supervise(jobs: Sequence[Job]) -> None:
     """Run all jobs; the first that fails for good cancels the rest, and its error is raised bare."""
+    before = _cancels()
     try:
         async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(keep_running(job), name=job.name)
+            tasks = [group.create_task(keep_running(job), name=job.name) for job in jobs]
+            if tasks:  # waiting in here, the group takes its own cancellation back, and others' can be counted
+                await asyncio.wait(tasks)
     except BaseExceptionGroup as failed:
         errors = [error for error in _flat(failed) if not isinstance(error, AllDone)]
+        cancelled = _cancels() > before
+        # Python 3.11's TaskGroup forgets a cancellation that comes while a job fails: who catches the error and tries
+        # again would go on for ever.
+        for other in errors if cancelled else errors[1:]:
+            log.error("also failed: %s: %s", type(other).__name__, other)
+        if cancelled:
+            raise asyncio.CancelledError from None
         if errors:
-            for other in errors[1:]:
-                log.error("also failed: %s: %s", type(other).__name__, other)
             raise errors[0] from None
+
+
+def _cancels() -> int:
+    """How often the task that runs this has been asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 def _flat(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

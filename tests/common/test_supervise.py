@@ -63,3 +63,49 @@ async def test_cancelling_the_supervisor_cancels_every_job() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == ["patient", "patient"]
+
+
+async def test_a_cancellation_that_comes_while_a_job_fails_is_not_lost() -> None:
+    broken = asyncio.Event()
+
+    async def failing() -> None:
+        await broken.wait()
+        raise ValueError("broken")
+
+    async def tries_again() -> None:
+        while True:
+            try:
+                await supervise([Job("failing", failing), Job("patient", forever)])
+            except ValueError:
+                await forever()
+
+    task = asyncio.create_task(tries_again())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    broken.set()
+    await asyncio.sleep(0)  # the job is about to fail: its end and the cancellation meet
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await task
+
+
+async def test_jobs_that_clean_up_after_a_cancellation_come_to_their_own_end() -> None:
+    cleaned: list[str] = []
+
+    async def goodbye() -> None:
+        await asyncio.sleep(0)
+
+    async def run() -> None:
+        try:
+            await forever()
+        finally:
+            await supervise([Job("goodbye", goodbye, ends_all=True), Job("patient", forever)])
+            cleaned.append("all")
+
+    task = asyncio.create_task(run())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cleaned == ["all"]
