@@ -110,7 +110,10 @@ async def _service() -> Findings:
         "systemctl", "is-active", SERVICE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     said, _ = await asked.communicate()
-    if said.decode().strip() not in ("active", "activating"):
+    state = said.decode().strip()
+    if state in ("inactive", "failed"):
         return [Finding("systemd", Mark.GOOD, f"the service {SERVICE} does not run")]
+    if not state:
+        return [Finding("systemd", Mark.NOTE, f"does not tell whether the service {SERVICE} runs")]
     step = f"sudo systemctl stop {SERVICE}, before this check and afterwards start it again"
     return [Finding("systemd", Mark.NOTE, f"the service {SERVICE} runs: it holds camera and rover", step)]

@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from common.supervise import Job, supervise
 from handover.session import OffloadSession
 from handover.values import ServerView
@@ -25,6 +27,18 @@ from robot.probe_machine import machine
 from robot.robomaster.config import DjiSdkConfig, RobomasterCameraConfig, RobomasterTextConfig
 
 LOOK_FOR_SERVERS_S = 3.0  # an announced one is known after 0.1 to 1.2 s
+
+
+# ---- what the settings put together ----
+
+
+async def parts(config: RobotConfig) -> Findings:
+    """Nothing is reached for here. Raises ConfigError where parts do not go together, or a library is missing."""
+    if not isinstance(config.camera, SimCameraConfig) and not isinstance(config.base, SimBaseConfig):
+        from robot.build import hardware_of
+
+        hardware_of(config, Console(quiet=True))
+    return []
 
 
 # ---- camera ----
@@ -208,6 +222,7 @@ def _no_access(what: str, device: str, group: str, if_missing: str) -> Finding |
 
 PROBES = (
     Probe("machine", 5.0, machine),
+    Probe("settings", 10.0, parts),
     Probe("camera", 20.0, camera),
     Probe("rover", 10.0, rover),
     Probe("lights", 5.0, lights),

@@ -126,6 +126,28 @@ async def test_low_voltage_and_little_memory_are_told(tmp_path: Path, monkeypatc
     assert found["memory"].found == "97 MB free"
 
 
+@pytest.mark.parametrize(
+    ("says", "mark"), [("active", Mark.NOTE), ("activating", Mark.NOTE), ("inactive", Mark.GOOD), ("", Mark.NOTE)]
+)
+async def test_a_running_service_is_told_for_it_holds_camera_and_rover(
+    says: str, mark: Mark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\necho {says}\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(probe_machine, "SYSTEMD", tmp_path)
+    found = {each.what: each for each in await probe_machine.machine(settings())}
+    assert found["systemd"].mark is mark
+
+
+async def test_parts_that_do_not_go_together_are_a_finding() -> None:
+    probe = Probe("settings", 10.0, probes.parts)
+    (found,) = await look(settings(lights="robomaster"), [probe])
+    assert (found.what, found.mark) == ("settings", Mark.BAD)
+    assert await look(settings(lights="gpio"), [probe]) == []
+
+
 # ---- camera and lights ----
 
 
