@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable
 
-from protos.robomaster.frame import OVERHEAD_BYTES, encode
+from protos.robomaster.frame import OVERHEAD_BYTES, Frame, encode
 from protos.robomaster.ids import Command, Host
 from protos.robomaster.payloads import DriveSpeed, DriveWheels, SdkMode
 from robot.drivers.watchdog import Watchdog
@@ -33,6 +33,18 @@ GIVE_UP_TIMES = 10  # a rover that drove on for two seconds more is put out of S
 ZERO_SPEED, ZERO_WHEELS = DriveSpeed(0.0, 0.0, 0.0).pack(), DriveWheels(0, 0, 0, 0).pack()
 SPEED_FRAME_BYTES = OVERHEAD_BYTES + len(ZERO_SPEED)
 LEAVE = SdkMode(False).pack()
+
+
+def _ready_made(number: int, to: int, command: Command, payload: bytes) -> bytes:
+    return encode(Frame(Host.SDK, to, number, command.cmdset, command.cmdid, payload))
+
+
+STOP_FRAMES = [
+    _ready_made(1, Host.CHASSIS, Command.DRIVE_SPEED, ZERO_SPEED),
+    _ready_made(2, Host.CHASSIS, Command.DRIVE_WHEELS, ZERO_WHEELS),
+]
+LEAVE_FRAME = _ready_made(3, Host.SERVICE, Command.SDK_MODE, LEAVE)
+"""For the guard."""
 
 
 class BinaryBase:
@@ -101,7 +113,7 @@ class BinaryBase:
         self.pushed.restart()
         self._link = link
         try:
-            self._guard = await Guard.start(link.fileno, stop_frames(link), to, last_words=leave_frame(link))
+            self._guard = await Guard.start(link.fileno, STOP_FRAMES, to, LEAVE_FRAME)
             while True:
                 self._pump()
                 if (word := self._obedience.verdict(self._clock())) is not None:
@@ -152,14 +164,3 @@ class BinaryBase:
     def _silence(self) -> None:
         self._flow.want(STILL)
         self._pump()
-
-
-def stop_frames(link: Link) -> list[bytes]:
-    """Ready-made, for the guard."""
-    speed = link.frame(Host.CHASSIS, Command.DRIVE_SPEED, ZERO_SPEED)
-    wheels = link.frame(Host.CHASSIS, Command.DRIVE_WHEELS, ZERO_WHEELS)
-    return [encode(speed), encode(wheels)]
-
-
-def leave_frame(link: Link) -> bytes:
-    return encode(link.frame(Host.SERVICE, Command.SDK_MODE, LEAVE))

@@ -2,25 +2,26 @@
 
 from common.errors import ConfigError
 from common.supervise import Job
+from robot.config import RobotConfig
 from robot.hardware import Camera
 from robot.robomaster.binary_rover import BinaryRover
 from robot.robomaster.config import RobomasterBinaryConfig, RobomasterCameraConfig
 from robot.robomaster.parts import RoverParts
 
 
-def binary_rover_of(base: RobomasterBinaryConfig) -> RoverParts:
+def binary_rover_of(config: RobotConfig, base: RobomasterBinaryConfig) -> RoverParts:
     """Reaches for nothing before its jobs run."""
     rover = BinaryRover(base)
 
-    def camera(config: RobomasterCameraConfig) -> Camera:
+    def camera(wanted: RobomasterCameraConfig) -> Camera:
         if base.profile == "s1":
             raise ConfigError(
                 "camera.kind robomaster: an S1 refuses its video to SDKs. Take the Pi's camera (camera.kind picamera2) "
                 "or one on USB (opencv)"
             )
-        from robot.robomaster.camera import RobomasterCamera  # PyAV only where video is wanted
+        from robot.cameras.robomaster import RobomasterCamera  # PyAV only where video is wanted
 
-        return RobomasterCamera(config, rover.video)
+        return RobomasterCamera(wanted, rover.video)
 
     return RoverParts(
         base=rover.base,

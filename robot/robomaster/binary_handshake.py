@@ -2,15 +2,13 @@
 
 import asyncio
 import socket
-from typing import cast
 
-from common.errors import BadMessageError
+from common.errors import BadMessageError, DeviceError
 from protos.robomaster.frame import Frame, decode, encode
 from protos.robomaster.ids import (
     AP_IP,
     HANDSHAKE_PORT,
     RNDIS_IP,
-    SERIAL_BROADCAST_PORT,
     Command,
     Connection,
     HandshakeState,
@@ -21,15 +19,15 @@ from protos.robomaster.payloads import Handshake, HandshakeAck
 from robot.robomaster.binary_errors import RoverBusy, RoverGone
 from robot.robomaster.binary_wire import local_ip_to
 from robot.robomaster.config import RobomasterBinaryConfig
+from robot.robomaster.discovery import EVERYWHERE, find_rover
 
 ANSWER_S = 1.0
 TRIES = 3
-ANNOUNCED_S = 3.0  # a rover in a Wi-Fi with others tells its serial number about once a second
 
 IPS = {"ap": AP_IP, "rndis": RNDIS_IP}
 
 
-async def rover_ip(config: RobomasterBinaryConfig, listen_ip: str = "0.0.0.0") -> str:
+async def rover_ip(config: RobomasterBinaryConfig, listen_ip: str = EVERYWHERE) -> str:
     """The address in the settings, the usual one, or where a rover announces itself. Raises RoverGone."""
     if config.ip is not None:
         return config.ip
@@ -47,11 +45,11 @@ async def request_connection(config: RobomasterBinaryConfig, ip: str, local_ip: 
     request = Frame(Host.SDK, Host.SERVICE, 1, *Command.HANDSHAKE.value, handshake.pack(), wants_ack=2)
     answer = await _answer_to(encode(request), ip, local_ip)
     if answer.state is HandshakeState.BUSY:
-        raise RoverBusy(f"rover {ip}: is busy, another program drives it. Close that one, or wait for it to end")
+        raise RoverBusy(f"rover {ip}: is busy, another program drives it. Close that one, or wait for it to end.")
     if answer.ret or answer.state is not HandshakeState.READY:
         raise RoverGone(
             f"rover {ip}: refused the connection (code {answer.ret}, {answer.state.name}). "
-            f"Is base.connection ({config.connection}) how it is switched? Switch it off and on if so"
+            f"Is base.connection ({config.connection}) how it is switched? Switch it off and on if so."
         )
 
 
@@ -79,7 +77,7 @@ async def _answer_to(request: bytes, ip: str, local_ip: str) -> HandshakeAck:
             why = error.strerror or str(error)
     raise RoverGone(
         f"rover {ip}: does not take connections on UDP {HANDSHAKE_PORT} ({why}). Is it switched on, and is this "
-        "computer in its network? A stock S1 has no such service"
+        "computer in its network? A stock S1 has no such service."
     )
 
 
@@ -94,31 +92,10 @@ def _parsed(datagram: bytes) -> HandshakeAck | None:
 
 
 async def _announced(serial_number: str | None, listen_ip: str) -> str:
-    loop = asyncio.get_running_loop()
-    seen: set[str] = set()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # more than one program may look for rovers
-        try:
-            sock.bind((listen_ip, SERIAL_BROADCAST_PORT))
-            async with asyncio.timeout(ANNOUNCED_S):
-                while True:
-                    datagram, address = await loop.sock_recvfrom(sock, 1024)
-                    name = datagram.split(b"\0")[0].decode("ascii", "replace")
-                    if serial_number in (None, name):
-                        return cast(str, address[0])
-                    seen.add(name)
-        except TimeoutError:
-            pass
-        except OSError as error:
-            raise RoverGone(
-                f"rover: UDP {SERIAL_BROADCAST_PORT} cannot be listened to ({error.strerror}). Set base.ip instead"
-            ) from error
-    others = f" (others are: {', '.join(sorted(seen)[:5])})" if seen else ""
-    raise RoverGone(
-        f"rover {serial_number or 'of any serial number'}: did not announce itself within {ANNOUNCED_S:.0f} s{others}. "
-        "Is it in this Wi-Fi? Where broadcasts do not get through, set base.ip"
-    )
+    try:
+        return await find_rover(serial_number, listen_ip)
+    except DeviceError as error:
+        raise RoverGone(str(error)) from error
 
 
 def local_ip_of(config: RobomasterBinaryConfig, ip: str) -> str:

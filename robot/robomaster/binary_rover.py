@@ -1,6 +1,7 @@
 """One rover by the binary protocol: connects, keeps the connection alive, notices its end, connects again."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -8,9 +9,19 @@ from collections.abc import Callable
 from common.errors import BadMessageError
 from common.supervise import Job, supervise
 from protos.robomaster.ids import BINARY_PORT, Command, Host, Subject
-from protos.robomaster.payloads import Attitude, Battery, GetMode, HitEvent, Imu, Position, SdkMode, Velocity
+from protos.robomaster.payloads import (
+    ArmorSensitivity,
+    Attitude,
+    Battery,
+    GetMode,
+    HitEvent,
+    Imu,
+    Position,
+    SdkMode,
+    Velocity,
+)
 from robot.robomaster.backoff import Backoff
-from robot.robomaster.binary_base import BinaryBase
+from robot.robomaster.binary_base import READY_S, BinaryBase
 from robot.robomaster.binary_errors import RoverGone
 from robot.robomaster.binary_handshake import local_ip_of, request_connection, rover_ip
 from robot.robomaster.binary_lights import BinaryLights
@@ -48,6 +59,13 @@ class BinaryRover:
         self.identity: Identity | None = None
         self.battery_percent: int | None = None
         self.connections = 0
+        self.trouble = ""  # why there is no connection
+
+    async def set_hit_sensitivity(self, number: float) -> None:
+        """0 feels everything, 10 nearly nothing: as DJI's package counts. Raises RoverGone."""
+        if self.link is None:
+            raise RoverGone("rover: is not connected.")
+        await self.link.order(Host.ARMOR, Command.ARMOR_SENSITIVITY, ArmorSensitivity.of(number).pack())
 
     async def run(self) -> None:
         """Until cancelled. Raises DeviceError for a rover that no other try will help with."""
@@ -59,8 +77,8 @@ class BinaryRover:
             except RoverGone as error:
                 if self._clock() - began_s > HELD_S:
                     backoff.reset()
-                pause_s = backoff.next_s()
-                log.warning("%s. Tries again in %.1f s.", error, pause_s)
+                pause_s, self.trouble = backoff.next_s(), str(error)
+                log.warning("%s Tries again in %.1f s.", error, pause_s)
                 await asyncio.sleep(pause_s)
 
     async def _connection(self) -> None:
@@ -81,10 +99,10 @@ class BinaryRover:
                 [Job("rover session", lambda: self._session(link, ip)), Job("rover heartbeat", lambda: _beat(link))]
             )
         except BadMessageError as error:
-            raise RoverGone(f"rover {ip}: answers what nobody understands ({error})") from error
+            raise RoverGone(f"rover {ip}: answers what nobody understands ({error}).") from error
         finally:
             self.link = None
-            await _leave(link)
+            await _leave(link, self._clock() - link.heard_s < READY_S)
 
     async def _session(self, link: Link, ip: str) -> None:
         identity = await take_charge(link, self._config.profile)
@@ -93,7 +111,7 @@ class BinaryRover:
         now_s = self._clock()
         self.base.felt_s = self.base.answered_s = now_s
         self.link, self.ip, self.identity = link, ip, identity
-        self.connections += 1
+        self.connections, self.trouble = self.connections + 1, ""
         log.info("rover %s: %s, firmware %s", ip, identity.serial_number, identity.firmware)
         await supervise(
             [
@@ -151,22 +169,20 @@ class BinaryRover:
     async def _pulse(self, link: Link) -> None:
         while True:
             asked_s = self._clock()
-            try:
+            with contextlib.suppress(RoverGone):  # `_watch` counts the time
                 await link.ask(Host.SERVICE, Command.GET_MODE, GetMode().pack(), tries=1)
-            except RoverGone:
-                continue  # `_watch` counts the time; the question took its own
-            self.base.answered_s = self._clock()
-            if self._config.profile == "s1":
-                self.base.felt_s = self.base.answered_s
-            await asyncio.sleep(max(0.0, asked_s + PULSE_S - self._clock()))
+                self.base.answered_s = self._clock()
+                if self._config.profile == "s1":
+                    self.base.felt_s = self.base.answered_s
+            await asyncio.sleep(max(0.01, asked_s + PULSE_S - self._clock()))
 
     async def _watch(self, link: Link, ip: str) -> None:
         while not link.lost.done():
             silent_s = self._clock() - min(self.base.felt_s, self.base.answered_s)
             if silent_s > GONE_S:
-                raise RoverGone(f"rover {ip}: silent for {silent_s:.1f} s")
+                raise RoverGone(f"rover {ip}: silent for {silent_s:.1f} s.")
             await asyncio.wait([link.lost], timeout=GONE_S / 8)
-        raise RoverGone(f"rover {ip}: the connection is gone ({link.lost.result()})")
+        raise RoverGone(f"rover {ip}: the connection is gone ({link.lost.result()}).")
 
 
 async def _beat(link: Link) -> None:
@@ -175,10 +191,15 @@ async def _beat(link: Link) -> None:
         await asyncio.sleep(HEARTBEAT_S)
 
 
-async def _leave(link: Link) -> None:
-    """Leaving SDK mode stops the rover and frees it for others. It may be out of reach."""
+async def _leave(link: Link, is_there: bool) -> None:
+    """Leaving SDK mode stops the rover and frees it for others."""
+    leave = SdkMode(False).pack()
     try:
-        await link.ask(Host.SERVICE, Command.SDK_MODE, SdkMode(False).pack(), tries=2)
+        if is_there:
+            await link.ask(Host.SERVICE, Command.SDK_MODE, leave, tries=2)
+        else:
+            for _ in range(3):  # perhaps it only cannot be heard
+                link.tell(Host.SERVICE, Command.SDK_MODE, leave)
     except RoverGone as error:
         log.debug("rover: could not be told goodbye: %s", error)
     finally:

@@ -77,11 +77,11 @@ def check_firmware(profile: str, firmware: str) -> None:
         return
     if firmware.startswith(S1_FIRMWARE):
         raise DeviceError(
-            f"rover: firmware {firmware} is an S1's, which measures next to nothing. Set base.profile to s1"
+            f"rover: firmware {firmware} is an S1's, which measures next to nothing. Set base.profile to s1."
         )
     if firmware < LEAST_FIRMWARE:  # all parts have their zeros in front
         raise DeviceError(
-            f"rover: firmware {firmware} has no SDK, an EP needs {LEAST_FIRMWARE} at least. Update it with DJI's app"
+            f"rover: firmware {firmware} has no SDK, an EP needs {LEAST_FIRMWARE} at least. Update it with DJI's app."
         )
 
 
@@ -96,7 +96,7 @@ async def subscribe(link: Link, wanted: Sequence[Wanted]) -> None:
     await _done(link, Host.SERVICE, Command.NODE_RESET, NodeReset().pack())
     added = NodeAddAck.unpack(await link.ask(Host.SERVICE, Command.NODE_ADD, NodeAdd().pack()))
     if not added.is_ok:
-        raise RoverGone(f"rover: NODE_ADD is refused with code {added.ret}. Switch it off and on if this stays so")
+        raise RoverGone(f"rover: NODE_ADD is refused with code {added.ret}. Switch it off and on if this stays so.")
     takers: dict[int, Handler] = {}
     link.listen(Command.SUBJECT_PUSH, lambda payload: _hand_on(takers, payload))
     for number, each in zip(itertools.count(FIRST_MESSAGE), wanted, strict=False):
@@ -118,4 +118,4 @@ def _hand_on(takers: dict[int, Handler], payload: bytes) -> None:
 async def _done(link: Link, to: int, command: Command, payload: bytes) -> None:
     code = await link.order(to, command, payload)
     if code:
-        raise RoverGone(f"rover: {command.name} is refused with code {code}. Switch it off and on if this stays so")
+        raise RoverGone(f"rover: {command.name} is refused with code {code}. Switch it off and on if this stays so.")

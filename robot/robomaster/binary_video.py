@@ -33,7 +33,7 @@ class BinaryVideo:
         self._link, self._ip = link, ip
         self._there.set()
         try:
-            await link.lost
+            await asyncio.shield(link.lost)  # bare, a cancelled wait would cancel the future of all
         finally:
             self._link = None
             self._there.clear()

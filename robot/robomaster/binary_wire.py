@@ -110,7 +110,7 @@ def local_ip_to(ip: str) -> str:
             probe.connect((ip, 9))
         except OSError as error:
             raise RoverGone(
-                f"rover {ip}: there is no way to it ({error.strerror}). Join its Wi-Fi or plug in its cable"
+                f"rover {ip}: there is no way to it ({error.strerror}). Join its Wi-Fi or plug in its cable."
             ) from error
         return cast(str, probe.getsockname()[0])
 
@@ -130,7 +130,7 @@ def bound_socket(ip: str, tcp: bool) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         return sock
     raise RoverGone(
-        f"base.local_ip {ip}: no port of {CLIENT_PORTS[0]}..{CLIENT_PORTS[-1]} can be used there ({failed.strerror})"
+        f"base.local_ip {ip}: no port of {CLIENT_PORTS[0]}..{CLIENT_PORTS[-1]} can be used there ({failed.strerror})."
     )
 
 

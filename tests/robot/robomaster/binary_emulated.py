@@ -9,7 +9,7 @@ from typing import Any
 from common.supervise import Job, supervise
 from robot.robomaster.binary_rover import BinaryRover
 from robot.robomaster.config import RobomasterBinaryConfig
-from robot.values import DriveCommand, Pose
+from robot.values import DriveCommand, Odometry, Pose
 from sim.body import WorldClock
 from sim.robomaster.emulator import Emulator
 from sim.robomaster.identity import Identity
@@ -92,6 +92,12 @@ async def drive_until(
         while not is_so():
             await rover.base.drive(command)
             await asyncio.sleep(CONTROL_S)
+
+
+def odometry_of(rover: BinaryRover) -> Odometry:
+    told = rover.base.odometry()
+    assert told is not None
+    return told
 
 
 async def stand(robot: Robot, rover: BinaryRover) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from robot.robomaster.binary_errors import RoverGone
 from robot.values import DriveCommand
-from tests.robot.robomaster.binary_emulated import drive_until, driving, rover_to, speed_of, stand, until
+from tests.robot.robomaster.binary_emulated import drive_until, driving, odometry_of, rover_to, speed_of, stand, until
 
 
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])
@@ -33,7 +33,7 @@ async def test_odometry_agrees_with_the_world() -> None:
         )
         await stand(robot, rover)
         await until(lambda: _apart(rover.base.odometry(), robot.where()) < 0.02)
-        heading = rover.base.odometry().pose.heading_rad
+        heading = odometry_of(rover).pose.heading_rad
         assert heading == pytest.approx(robot.where().heading_rad, abs=0.02)
 
 

@@ -1,17 +1,22 @@
 """Lamps, sounds, hits, video, who it is: by the binary protocol, seen in the emulated robot."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from common.errors import ConfigError, DeviceError
-from protos.robomaster.ids import NOTES
+from protos.robomaster.ids import NOTES, Command, Host
+from protos.robomaster.payloads import DriveWheels, Unsubscribe
+from robot.config import RobotConfig
 from robot.robomaster.binary_build import binary_rover_of
+from robot.robomaster.binary_session import FIRST_MESSAGE
 from robot.robomaster.config import RobomasterBinaryConfig, RobomasterCameraConfig
 from robot.values import ArmourSide, DriveCommand, Effect, Light, Sound
 from sim.robomaster.identity import Identity
+from sim.robomaster.rover import Rover
 from sim.robomaster.values import Hit, HitKind, HitSide, Led, LedEffect
-from tests.robot.robomaster.binary_emulated import drive_until, driving, speed_of, stand, until
+from tests.robot.robomaster.binary_emulated import drive_until, driving, odometry_of, speed_of, stand, until
 
 BLUE = (10, 20, 200)
 TOP, BOTTOM = (Led.TOP_LEFT, Led.TOP_RIGHT), (Led.BOTTOM_FRONT, Led.BOTTOM_BACK, Led.BOTTOM_LEFT, Led.BOTTOM_RIGHT)
@@ -81,8 +86,8 @@ async def test_opened_s1_is_driven_with_its_place_reckoned_from_commands() -> No
     async with driving("127.0.50.15", Identity.s1(), profile="s1") as (robot, rover):
         await drive_until(rover, DriveCommand(0.6, 0.0, 0.5), lambda: robot.where().x_m > 0.4)
         await stand(robot, rover)
-        await until(lambda: rover.base.odometry().forward_mps == 0)
-        reckoned, true = rover.base.odometry().pose, robot.where()
+        await until(lambda: odometry_of(rover).forward_mps == 0)
+        reckoned, true = odometry_of(rover).pose, robot.where()
         assert (reckoned.x_m, reckoned.y_m) == pytest.approx((true.x_m, true.y_m), abs=0.1)
         assert reckoned.heading_rad == pytest.approx(true.heading_rad, abs=0.15)
         with pytest.raises(DeviceError, match="refuses its video"):
@@ -90,7 +95,7 @@ async def test_opened_s1_is_driven_with_its_place_reckoned_from_commands() -> No
 
 
 def test_camera_of_an_s1_is_refused_before_anything_runs() -> None:
-    parts = binary_rover_of(RobomasterBinaryConfig(profile="s1"))
+    parts = binary_rover_of(RobotConfig(), RobomasterBinaryConfig(profile="s1"))
     with pytest.raises(ConfigError, match="an S1 refuses its video"):
         parts.camera(RobomasterCameraConfig())
 
@@ -114,14 +119,21 @@ async def test_liquid_edge_robot_client_s_calls_run_to_their_end_and_show_in_the
         ):
             await rover.lights.show(light)
             wanted = LedEffect.OFF if light.effect is Effect.OFF else None
-            await until(lambda wanted=wanted: wanted in (None, seen.leds[Led.TOP_LEFT].effect))
+            await until(partial(_shows, seen, wanted))
         await drive_until(rover, DriveCommand(0.5, 0.0, -0.4), lambda: robot.where().x_m > 0.2)
         assert robot.where().heading_rad < 0
+        assert await link.order(Host.CHASSIS, Command.DRIVE_WHEELS, DriveWheels().pack()) == 0
         await stand(robot, rover)
-        assert rover.base.odometry().pose.x_m == pytest.approx(robot.where().x_m, abs=0.03)
+        assert odometry_of(rover).pose.x_m == pytest.approx(robot.where().x_m, abs=0.03)
         assert await rover.speaker.play_through(link, NOTES["NOTE_1A"])
         assert seen.sounds_played == [NOTES["NOTE_1A"]]
         assert rover.identity is not None
         assert rover.identity.firmware >= "01.01.0500"
+        for number in range(FIRST_MESSAGE, FIRST_MESSAGE + 5):
+            assert await link.order(Host.SERVICE, Command.UNSUBSCRIBE, Unsubscribe(msg_id=number).pack()) == 0
     assert seen.owner is None
     assert speed_of(robot) == pytest.approx(0.0, abs=0.01)
+
+
+def _shows(seen: Rover, wanted: LedEffect | None) -> bool:
+    return wanted in (None, seen.leds[Led.TOP_LEFT].effect)
