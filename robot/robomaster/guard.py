@@ -62,8 +62,12 @@ class Guard:
             numbers = [str(theirs.fileno()), str(fd), address, str(silence_s)]
             command = [sys.executable, "-S", "-E", "-s", PROGRAM, *numbers]
             command += [last_words.hex(), *(message.hex() for message in stop)]
+            spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, (theirs.fileno(), fd)))
             try:
-                process = await asyncio.to_thread(_spawn, command, (theirs.fileno(), fd))
+                process = await asyncio.shield(spawning)
+            except asyncio.CancelledError:  # the thread goes on: what it starts is ended here, by nobody else
+                await cls(await spawning, ours).close()
+                raise
             except OSError as error:
                 ours.close()
                 raise DeviceError(
