@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Prints what DJI's package would send for many calls, as JSON: name -> frame in hex. No robot is needed."""
 
 import json

@@ -1,0 +1,5 @@
+"""DJI's package imports it for searches that are not made here."""
+
+
+def interfaces() -> list[str]:
+    return []
