@@ -53,11 +53,11 @@ def _rover_of(config: RobotConfig) -> RoverParts | None:
         case RobomasterBinaryConfig() as base:
             from robot.robomaster.binary_build import binary_rover_of
 
-            return binary_rover_of(base)
+            return binary_rover_of(config, base)
         case DjiSdkConfig() as base:
             from robot.robomaster.dji_sdk import dji_rover_of
 
-            return dji_rover_of(base)
+            return dji_rover_of(config, base)
     return None
 
 
