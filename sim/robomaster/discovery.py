@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 EVERYBODY = ("255.255.255.255",)
 PERIOD_S = 1.0
 APPID_BYTES = 8
+GOLDEN = 0.618  # spreads neighbours' moments well over the period
 
 
 class Announcer:
@@ -44,12 +45,16 @@ class Announcer:
         """Until cancelled. Raises LinkError when the address is not this machine's."""
         with sender(self._ip, "announcements") as udp:
             self.ready.set()
+            # DJI's package closes its socket after each datagram that is not the robot's it looks for: robots of one
+            # machine that always spoke in the same instant would hide each other.
+            pause_s = self._period_s * (socket.inet_aton(self._ip)[3] * GOLDEN % 1)
             try:
                 while True:
                     for port, data in self.datagrams():
                         for target in self._targets:
                             self._send(udp, data, (target, port))
-                    await asyncio.sleep(self._period_s)
+                    await asyncio.sleep(pause_s)
+                    pause_s = self._period_s
             finally:
                 self.ready.clear()
 
