@@ -1,7 +1,6 @@
 """Finds a rover in the same Wi-Fi: it says over and over where it is, until somebody connects."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Callable
 
@@ -57,15 +56,9 @@ def _listening(ip: str, port: int) -> socket.socket:
 
 
 def _speakers_ip(data: bytes, sender_ip: str) -> str | None:
-    """`robot ip A.B.C.D`, with or without an end; the sender's own address is the one that can be reached."""
+    """`robot ip A.B.C.D`, with or without an end. The sender's address is the one that can be reached."""
     words = data.decode("ascii", errors="replace").strip(" ;\r\n\0").split()
-    if words[:2] != ["robot", "ip"] or len(words) != 3:
-        return None
-    try:
-        said = str(ipaddress.IPv4Address(words[2]))
-    except ValueError:
-        return None
-    return said if said == sender_ip else sender_ip
+    return sender_ip if words[:2] == ["robot", "ip"] and len(words) == 3 else None
 
 
 def _ip_of(serial_number: str, heard: set[str]) -> Callable[[bytes, str], str | None]:

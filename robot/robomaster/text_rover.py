@@ -18,7 +18,7 @@ from robot.robomaster.text_wire import Wire, open_serial, open_tcp
 
 log = logging.getLogger(__name__)
 
-HELD_S = 3.0  # a connection that was ready for so long was a good one: waits start from short again
+HELD_S = 1.0  # a connection that was ready for so long was a good one: waits start from short again
 VIDEO_WAIT_S = 8.0  # a first connection may take a search and two tries
 
 

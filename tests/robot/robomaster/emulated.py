@@ -84,7 +84,8 @@ class Room:
     @asynccontextmanager
     async def switched_on(self) -> AsyncIterator[Emulator]:
         async with running(Job("world", self.clock.run), Job("robot", self.emulator.run)):
-            await self.emulator.ready()
+            async with asyncio.timeout(FAR_S):
+                await self.emulator.ready()
             yield self.emulator
 
 
