@@ -17,27 +17,18 @@ from sim.robomaster.binary.entry import Entries, Entry
 
 def stream(desk: Desk, request: StreamControl) -> None:
     """DJI's package first opens the SDK's streams as a whole, then the one it wants."""
-    on = request.switch.on
-    if on and not desk.rover.has_camera:
+    if not request.switch.on:
+        desk.stop_streams(audio=request.stream is not Stream.VIDEO, video=request.stream is not Stream.AUDIO)
+        return
+    if not desk.rover.has_camera:
         raise Refused(RET_WRONG_STATE)
     try:
-        if request.stream is Stream.AUDIO:
-            _switch_audio(desk, on)
-        elif not on:
-            desk.video.stop()
-        elif request.stream is Stream.VIDEO:
-            desk.video.start(request.resolution)
+        if request.stream is Stream.VIDEO:
+            desk.start_video(request.resolution)
+        elif request.stream is Stream.AUDIO and not desk.start_audio():
+            raise Refused(RET_WRONG_STATE)
     except DeviceError as error:
         raise Refused(RET_WRONG_STATE) from error
-
-
-def _switch_audio(desk: Desk, on: bool) -> None:
-    if desk.audio is None:
-        raise Refused(RET_WRONG_STATE)
-    if on:
-        desk.audio.start()
-    else:
-        desk.audio.stop()
 
 
 def enable_vision(desk: Desk, request: VisionEnable) -> None:

@@ -18,9 +18,6 @@ EVENTS_MAX = 32  # that wait to be pushed
 class Video(Protocol):
     """The video port's switch."""
 
-    @property
-    def is_on(self) -> bool: ...
-
     def start(self, resolution: Resolution) -> None: ...
 
     def stop(self) -> None: ...
@@ -28,9 +25,6 @@ class Video(Protocol):
 
 class Audio(Protocol):
     """The audio port's switch."""
-
-    @property
-    def is_on(self) -> bool: ...
 
     def start(self) -> None: ...
 
@@ -58,6 +52,8 @@ class Desk:
     is_sdk_on: bool = False
     has_node: bool = False  # it may subscribe
     vision: VisionBits = VisionBits.NONE
+    has_video: bool = False  # it has switched the stream on
+    has_audio: bool = False
     progress: Progress = field(default_factory=Progress)
     events: deque[Push] = field(default_factory=lambda: deque(maxlen=EVENTS_MAX))
     subscriptions: Subscriptions = field(init=False)
@@ -73,6 +69,28 @@ class Desk:
         self.events.clear()
         return events + self.progress.due(now_s) + self.subscriptions.due(now_s)
 
+    def start_video(self, resolution: Resolution) -> None:
+        """Raises DeviceError."""
+        self.video.start(resolution)
+        self.has_video = True
+
+    def start_audio(self) -> bool:
+        """False: this robot has no microphone. Raises DeviceError."""
+        if self.audio is None:
+            return False
+        self.audio.start()
+        self.has_audio = True
+        return True
+
+    def stop_streams(self, audio: bool, video: bool) -> None:
+        """Those of them that this client has switched on; another one's stay."""
+        if video and self.has_video:
+            self.video.stop()
+            self.has_video = False
+        if audio and self.has_audio and self.audio is not None:
+            self.audio.stop()
+            self.has_audio = False
+
     def forget(self) -> None:
         """The client has left SDK mode, or is gone."""
         self.is_sdk_on = self.has_node = False
@@ -80,6 +98,4 @@ class Desk:
         self.progress.clear()
         self.events.clear()
         self.subscriptions.clear()
-        self.video.stop()
-        if self.audio is not None:
-            self.audio.stop()
+        self.stop_streams(audio=True, video=True)

@@ -64,6 +64,8 @@ class UdpLink:
 class Host(Protocol):
     """Who owns the TCP connections."""
 
+    garbage_bytes: int
+
     def tcp_opened(self, link: "TcpLink", address: Address) -> bool:
         """False: nobody expects it."""
         ...
@@ -77,7 +79,7 @@ class TcpLink(asyncio.Protocol):
     """One connection on the command port."""
 
     def __init__(self, host: Host) -> None:
-        self.decoder = Decoder()
+        self._decoder = Decoder()
         self._host = host
         self._transport: asyncio.Transport | None = None
         self._pacer: Pacer | None = None
@@ -92,7 +94,10 @@ class TcpLink(asyncio.Protocol):
         self._pacer = Pacer(transport.write, asyncio.get_running_loop())
 
     def data_received(self, data: bytes) -> None:
-        for frame in self.decoder.feed(data):
+        garbage_before = self._decoder.garbage_bytes
+        frames = self._decoder.feed(data)
+        self._host.garbage_bytes += self._decoder.garbage_bytes - garbage_before
+        for frame in frames:
             self._host.tcp_frame(self, frame)
 
     def pause_writing(self) -> None:

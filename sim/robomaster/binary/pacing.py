@@ -1,8 +1,11 @@
 """Frames one at a time over TCP, with a pause between them.
 
 DJI's package decodes one frame each time that it reads, however much it read. Frames that arrive together pile up
-there, until answers come later than it waits for them. So each frame goes out alone. What was asked for goes first;
-of samples that had to wait, only the newest goes out.
+there for good, until answers come later than it waits for them. So each frame goes out alone. On a busy machine two
+are read together all the same; what makes good for it is a read that brings no whole frame. So the last frame of a
+burst goes out in two parts.
+
+What was asked for goes first; of samples that have to wait, only the newest goes out.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 PAUSE_S = 0.002
+FIRST_PART_BYTES = 6
 WAITING_MAX = 256  # frames; the oldest is dropped where more wait for a client that does not read
 
 
@@ -19,6 +23,7 @@ class Pacer:
     def __init__(self, write: Callable[[bytes], None], loop: asyncio.AbstractEventLoop) -> None:
         self._write = write
         self._loop = loop
+        self._rest = b""  # of the frame that has begun
         self._first: deque[bytes] = deque(maxlen=WAITING_MAX)
         self._newest: dict[int, bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -26,7 +31,7 @@ class Pacer:
         self._is_closed = False
 
     def put(self, data: bytes, stream: int | None = None) -> None:
-        """`stream`: in the place of what waits of the same stream."""
+        """One frame. `stream`: in the place of what waits of the same stream."""
         if stream is None:
             self._first.append(data)
         else:
@@ -52,10 +57,23 @@ class Pacer:
         self._timer = None
         if self._is_held or self._is_closed:
             return
+        part = self._part()
+        if part:
+            self._timer = self._loop.call_later(PAUSE_S, self._next)
+            self._write(part)
+
+    def _part(self) -> bytes:
+        """What goes out now; empty: nothing waits."""
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            return rest
         if self._first:
-            self._write(self._first.popleft())
+            frame = self._first.popleft()
         elif self._newest:
-            self._write(self._newest.pop(next(iter(self._newest))))
+            frame = self._newest.pop(next(iter(self._newest)))
         else:
-            return
-        self._timer = self._loop.call_later(PAUSE_S, self._next)
+            return b""
+        if self._first or self._newest:
+            return frame
+        self._rest = frame[FIRST_PART_BYTES:]
+        return frame[:FIRST_PART_BYTES]

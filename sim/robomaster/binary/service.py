@@ -7,6 +7,7 @@ from common.errors import BadMessageError
 from protos.robomaster.frame import Frame, decode, encode
 from protos.robomaster.ids import BINARY_PORT, HANDSHAKE_PORT, Command, HandshakeState
 from protos.robomaster.payloads import Handshake, HandshakeAck
+from protos.robomaster.unverified import HEARTBEAT_TIMEOUT_S
 from sim.robomaster.binary.desk import Audio, Video
 from sim.robomaster.binary.links import Address, Link, TcpLink, UdpLink, bind
 from sim.robomaster.binary.session import Session
@@ -21,15 +22,25 @@ TICK_S = 0.005  # pushes are late by that much at most
 class BinaryService:
     """Serves one client at a time, until cancelled."""
 
-    def __init__(self, rover: Rover, ip: str, video: Video, audio: Audio | None = None) -> None:
+    def __init__(
+        self,
+        rover: Rover,
+        ip: str,
+        video: Video,
+        audio: Audio | None = None,
+        silence_s: float = HEARTBEAT_TIMEOUT_S,
+    ) -> None:
+        """`silence_s`: a client that says nothing for so long is let go."""
         self.ready = asyncio.Event()
         self.bad_datagrams = 0  # no whole frame, or a wrong checksum
+        self.garbage_bytes = 0  # in TCP connections
         self.strangers = 0  # frames and connections of someone who did not ask for a connection
         self.session: Session | None = None
         self._rover = rover
         self._ip = ip
         self._video = video
         self._audio = audio
+        self._silence_s = silence_s
         self._port = 0  # the client's, from its request
         self._client: Address | None = None  # known once it has sent a command
         self._link: Link | None = None
@@ -140,7 +151,7 @@ class BinaryService:
         now_s = self._now_s()
         if session.is_over:
             self._end("the link to the client is gone")
-        elif session.is_silent(now_s):
+        elif session.silent_for_s(now_s) > self._silence_s:
             self._end("the client says nothing any more")
         elif self._link is not None:
             for outgoing in session.due(now_s):

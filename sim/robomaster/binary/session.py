@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.errors import BadMessageError
 from protos.robomaster.frame import Frame
-from protos.robomaster.unverified import HEARTBEAT_TIMEOUT_S, RET_BAD_PARAMETER, RET_UNKNOWN_COMMAND, RET_WRONG_STATE
+from protos.robomaster.unverified import RET_BAD_PARAMETER, RET_UNKNOWN_COMMAND, RET_WRONG_STATE
 from sim.robomaster.binary.armour import hit_push
 from sim.robomaster.binary.desk import Audio, Desk, Refused, Video
 from sim.robomaster.binary.entry import Entry
@@ -39,8 +39,8 @@ class Session:
         rover.on_hit.append(self._on_hit)
         rover.on_release.append(self._on_release)
 
-    def is_silent(self, now_s: float) -> bool:
-        return now_s - self._heard_s > HEARTBEAT_TIMEOUT_S
+    def silent_for_s(self, now_s: float) -> float:
+        return now_s - self._heard_s
 
     def receive(self, frame: Frame, now_s: float) -> list[Outgoing]:
         """The answer, and what follows from it at once: the first sample of a subscription, the start of an action."""
