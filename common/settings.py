@@ -107,7 +107,7 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{key}: there is no such key; {advice}"
     if detail["type"] == "missing":
         return f"{key}: is missing"
-    return f"{key}: {detail['msg']}, got {detail['input']!r}"
+    return f"{key}: {detail['msg'].removeprefix('Value error, ')}, got {detail['input']!r}"
 
 
 def _keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

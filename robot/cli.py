@@ -22,13 +22,29 @@ from robot.view import AgentView
 
 log = logging.getLogger(__name__)
 
+CAMERA_KINDS = ("picamera2", "robomaster", "sim")  # all else that --camera may say is a source for `opencv`
+
 
 def robot(
     camera: Annotated[
-        str | None, typer.Option(help="Webcam index, video file, rtsp:// address, or sim. [default: 0]")
+        str | None,
+        typer.Option(help="Webcam index, video file, rtsp:// address, picamera2, robomaster or sim. [default: 0]"),
     ] = None,
     driver: Annotated[
-        str | None, typer.Option(help="console (prints what it would drive) or sim. [default: console]")
+        str | None,
+        typer.Option(
+            help="console (prints what it would drive), robomaster-text, robomaster-binary, dji-sdk or sim. "
+            "[default: console]"
+        ),
+    ] = None,
+    connection: Annotated[
+        str | None,
+        typer.Option(help="Way to a RoboMaster: ap (its Wi-Fi), sta (yours), rndis (USB), uart. [default: ap]"),
+    ] = None,
+    rover_ip: Annotated[str | None, typer.Option(help="A RoboMaster's address, if it is not the usual one.")] = None,
+    lights: Annotated[
+        str | None,
+        typer.Option(help="none, console, gpio, ws281x or robomaster. [default: the rover's own, else console]"),
     ] = None,
     label: Annotated[
         str | None, typer.Option(help="What to follow: person, face or a COCO class. [default: person]")
@@ -63,13 +79,19 @@ def robot(
     """Run a robot: it finds edge servers nearby and follows what they see.
 
     Try it with a webcam and no wheels, beside `tagalong edge`: tagalong robot --camera 0 --driver console
+
+    A RoboMaster on a USB cable, a Pi camera: tagalong robot --driver robomaster-text --connection rndis
+    --camera picamera2. First, without moving anything: the same with --check.
     """
     set_up_logs(log_level)
-    source = {"camera.kind": "sim"} if camera == "sim" else {"camera.source": camera}
     overrides: dict[str, Any] = {
-        **source,
+        "camera.kind": camera if camera in CAMERA_KINDS else None,
+        "camera.source": None if camera in CAMERA_KINDS else camera,
         "camera.repeat": repeat,
         "base.kind": driver,
+        "base.connection": connection,
+        "base.ip": rover_ip,
+        "lights": lights,
         "target.label": label,
         "handover.servers": [{"address": address} for address in server] if server else None,
         "handover.zeroconf": discovery,

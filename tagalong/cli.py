@@ -36,7 +36,7 @@ class LazyGroup(TyperGroup):
         known = COMMANDS.get(cmd_name)
         if known is None:
             return None
-        stub = typer.Typer(add_completion=False)
+        stub = typer.Typer(add_completion=False, rich_markup_mode=None)
         stub.command(cmd_name, help=known.help)(_nothing)
         return typer.main.get_command(stub)
 
@@ -57,7 +57,7 @@ def load(name: str) -> Any:
         )
         raise SystemExit(2) from error
     if not isinstance(target, typer.Typer):
-        function, target = target, typer.Typer(add_completion=False)
+        function, target = target, typer.Typer(add_completion=False, rich_markup_mode=None)
         target.command(name)(function)
     command = typer.main.get_command(target)
     command.name = name
@@ -67,7 +67,9 @@ def load(name: str) -> Any:
 def _nothing() -> None: ...
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None
+)
 
 
 @app.callback()

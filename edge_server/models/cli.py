@@ -13,7 +13,11 @@ from edge_server.models.manifest import MANIFEST, ByHand, Model
 from edge_server.models.pull import pull as pull_models
 from edge_server.models.store import ModelStore, State, default_search, user_cache
 
-app = typer.Typer(no_args_is_help=True, help="Detector models: pull, list, path. At run time nothing is fetched.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Detector models: pull, list, path. At run time nothing is fetched.",
+    rich_markup_mode=None,
+)
 
 STYLES = {State.READY: "green", State.MISSING: "yellow", State.WRONG_HASH: "bold red"}
 Dest = Annotated[Path | None, typer.Option(help="Folder for the files; default: the user cache.", show_default=False)]
