@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Detector models: pull, list, path. At run time nothing is fetched.",
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 STYLES = {State.READY: "green", State.MISSING: "yellow", State.WRONG_HASH: "bold red"}
