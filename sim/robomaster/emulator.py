@@ -50,7 +50,7 @@ class Emulator:
         self.video = VideoService(pictures or GreyPictures(), ip, video_fps)
         self.audio = AudioService(ip)
         self.text = TextService(self.rover, ip, self.video, self.audio)
-        self.binary = BinaryService(self.rover, ip, self.video)
+        self.binary = BinaryService(self.rover, ip, self.video, self.audio)
         self.ftp: FtpService | None = FtpService(self.rover.store_audio, ip)
         self.announcer = Announcer(self.rover, ip, announce_to if announce_to is not None else _everybody_near(ip))
         self._body = body
