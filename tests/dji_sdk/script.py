@@ -75,6 +75,12 @@ class Script:
             raise AssertionError(f"{self._file.name} does not end\n{self._errors.read_text()[-3000:]}") from None
         assert process.returncode == 0, self._errors.read_text()[-3000:]
 
+    async def output(self) -> str:
+        """All that it prints until its end."""
+        async with asyncio.timeout(DEADLINE_S):
+            printed, _ = await self._running().communicate()
+        return printed.decode()
+
     @property
     def complaints(self) -> str:
         """What the package has logged: errors only."""

@@ -258,6 +258,4 @@ async def test_the_liquid_edge_demonstrator_runs_to_its_end(script) -> None:
 async def test_its_frames_are_still_the_golden_ones(script) -> None:
     golden = Path(__file__).parents[1] / "protos/robomaster/golden_frames.json"
     async with script("frames.py") as sdk:
-        process = sdk._process
-        out, _ = await process.communicate()
-    assert out.decode().strip() == golden.read_text().strip()
+        assert await sdk.output() == golden.read_text()
