@@ -126,6 +126,8 @@ class BinaryBase:
         self._watchdog.rest()
         self._flow.want(STILL)
         self._link = None
+        if self._reckoned is not None:
+            self._reckoned.commanded(self._clock(), STILL)
         for _ in range(3):
             link.tell(Host.CHASSIS, Command.DRIVE_SPEED, ZERO_SPEED)
         guard, self._guard = self._guard, None

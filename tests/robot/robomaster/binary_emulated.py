@@ -9,6 +9,7 @@ from typing import Any
 from common.supervise import Job, supervise
 from robot.robomaster.binary_rover import BinaryRover
 from robot.robomaster.config import RobomasterBinaryConfig
+from robot.robomaster.obedience import STILL_MPS
 from robot.values import DriveCommand, Odometry, Pose
 from sim.body import WorldClock
 from sim.robomaster.emulator import Emulator
@@ -102,7 +103,7 @@ def odometry_of(rover: BinaryRover) -> Odometry:
 
 async def stand(robot: Robot, rover: BinaryRover) -> None:
     await rover.base.stop()
-    await until(lambda: speed_of(robot) < 0.01)
+    await until(lambda: speed_of(robot) < STILL_MPS)
 
 
 def speed_of(robot: Robot) -> float:

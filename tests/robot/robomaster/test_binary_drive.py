@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from robot.robomaster import binary_base
 from robot.robomaster.binary_errors import RoverGone
 from robot.values import DriveCommand
 from tests.robot.robomaster.binary_emulated import drive_until, driving, odometry_of, rover_to, speed_of, stand, until
@@ -13,19 +14,19 @@ from tests.robot.robomaster.binary_emulated import drive_until, driving, odometr
 async def test_drives_ahead_to_the_left_and_turns_to_the_left(protocol: str) -> None:
     ip = "127.0.50.1" if protocol == "udp" else "127.0.50.2"
     async with driving(ip, protocol=protocol) as (robot, rover):
-        await drive_until(rover, DriveCommand(forward_mps=0.8), lambda: robot.where().x_m > 0.4)
+        await drive_until(rover, DriveCommand(forward_mps=0.8), lambda: robot.where().x_m > 0.2)
         await stand(robot, rover)
         assert abs(robot.where().y_m) < 0.05
-        await drive_until(rover, DriveCommand(left_mps=0.5), lambda: robot.where().y_m > 0.3)
+        await drive_until(rover, DriveCommand(left_mps=0.5), lambda: robot.where().y_m > 0.15)
         await stand(robot, rover)
-        await drive_until(rover, DriveCommand(turn_radps=1.5), lambda: robot.where().heading_rad > math.radians(40))
+        await drive_until(rover, DriveCommand(turn_radps=1.5), lambda: robot.where().heading_rad > math.radians(20))
         await stand(robot, rover)
 
 
 async def test_odometry_agrees_with_the_world() -> None:
     async with driving("127.0.50.3") as (robot, rover):
         command = DriveCommand(0.6, 0.2, 1.0)
-        await drive_until(rover, command, lambda: robot.where().heading_rad > 1.2)
+        await drive_until(rover, command, lambda: robot.where().heading_rad > 0.8)
         told, true = rover.base.odometry(), robot.world.rovers[0].odometry(robot.world.time_s)
         assert told is not None
         assert (told.forward_mps, told.left_mps, told.turn_radps) == pytest.approx(
@@ -52,7 +53,8 @@ async def test_cancelled_client_leaves_the_robot_standing_and_free_for_another()
     assert speed_of(robot) < 0.9
 
 
-async def test_stop_that_is_not_obeyed_is_insisted_on_and_ends_the_connection() -> None:
+async def test_stop_that_is_not_obeyed_is_insisted_on_and_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binary_base, "GIVE_UP_TIMES", 4)
     async with driving("127.0.50.6") as (robot, rover):
         await drive_until(rover, DriveCommand(0.5), lambda: speed_of(robot) > 0.4)
         first = rover.link

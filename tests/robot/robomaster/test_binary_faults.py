@@ -60,7 +60,7 @@ async def test_busy_robot_is_asked_again_until_it_is_free() -> None:
         occupant = object()
         assert robot.emulator.rover.claim(occupant)
         async with running(other):
-            await asyncio.sleep(0)
+            await until(lambda: "is busy" in other.trouble)
             assert not other.base.ready
             robot.emulator.rover.release(occupant)
             await until(lambda: other.base.ready)
