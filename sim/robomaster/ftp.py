@@ -14,7 +14,9 @@ from typing import Any
 
 import aioftp
 
-FTP_PORT = 21
+from common.errors import LinkError
+from protos.robomaster.ids import FTP_PORT
+
 AUDIO_FOLDER = PurePosixPath("/python")
 AUDIO_NAME = re.compile(r"sdk_audio_(\d)\.wav")
 AUDIO_MAX_BYTES = 16 * 2**20  # nearly three minutes of 48 kHz, 16 bit, one channel
@@ -35,14 +37,21 @@ class FtpService:
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled. Raises LinkError when the port is taken, or is one for root only."""
         server = _OpenServer(
             [aioftp.User(base_path="/")],
             path_io_factory=partial(_AudioShelf, self._store_audio),
             maximum_connections=CONNECTIONS_MAX,
             welcome_message="ready",
         )
-        await server.start(self._ip, self.port)
+        try:
+            await server.start(self._ip, self.port)
+        except OSError as error:
+            raise LinkError(
+                f"file server: cannot use {self._ip}:{self.port} ({error.strerror or error}). End what holds the port, "
+                "give the emulated robot another address, or allow low ports to all: "
+                "sudo sysctl net.ipv4.ip_unprivileged_port_start=21"
+            ) from error
         self.port = server.server_port
         self.ready.set()
         try:

@@ -5,8 +5,10 @@ import ftplib
 import io
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
+from common.errors import LinkError
 from sim.robomaster.ftp import AUDIO_MAX_BYTES, FtpService
 
 IP = "127.0.20.1"
@@ -37,6 +39,11 @@ async def shelf() -> AsyncIterator[Shelf]:
     yield shelf
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_a_port_that_is_taken_is_said_with_what_to_do(shelf: Shelf) -> None:
+    with pytest.raises(LinkError, match="another address"):
+        await FtpService(shelf.store, IP, shelf.service.port).run()
 
 
 def upload(ftp: ftplib.FTP, name: str, content: bytes = SOUND) -> str:

@@ -1,6 +1,8 @@
 """What holds for every command."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import BadMessageError
 from protos.robomaster.frame import Frame
@@ -38,12 +40,16 @@ def test_a_payload_that_is_too_short_gets_an_error_as_long_as_the_usual_answer(c
         assert Stand().ask(command, b"", to=Host.SENSOR if command is Command.SENSOR_READ else None)
 
 
-@pytest.mark.parametrize("command", REQUESTS, ids=lambda command: command.name)
-@pytest.mark.parametrize("byte", [0x00, 0x55, 0xFF])
-def test_nonsense_in_the_payload_never_raises_and_is_always_answered(command: Command, byte: int) -> None:
+@settings(max_examples=300, deadline=None)
+@given(requests=st.lists(st.tuples(st.sampled_from(REQUESTS), st.binary(max_size=60)), max_size=30))
+def test_nonsense_in_payloads_never_raises_and_is_always_answered(requests: list[tuple[Command, bytes]]) -> None:
     stand = Stand()
-    assert len(stand.ask(command, bytes([byte]) * 40)) >= 1
-    stand.run(0.05)
+    for command, payload in requests:
+        assert len(stand.ask(command, payload)) >= 1
+        stand.run(0.01)
+    stand.run(0.2)
+    stand.session.close()
+    assert stand.run(0.02).speed == (0.0, 0.0, 0.0)
 
 
 def test_an_unknown_command_gets_an_error_where_an_answer_was_asked_for() -> None:
