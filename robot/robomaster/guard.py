@@ -29,9 +29,9 @@ from robot.robomaster import guard_process
 
 log = logging.getLogger(__name__)
 
-SILENCE_S = 0.2
-# As `safety.heartbeat_s`: a control loop that was away for so long decides on a stop itself when it is back. Shorter
-# than a base's own watchdog (0.25 s), because braking from 1.2 m/s takes another 0.25 s of the 0.5 s that it may last.
+SILENCE_S = 0.12
+# Six periods of the control loop. The wheels must stand half a second after the last command, and braking from 1.2 m/s
+# takes 0.3 of it. A program that was only held up so long loses a little speed until its next command.
 START_S = 10.0  # on a Pi Zero with a full card; 0.03 s on a PC
 END_S = 2.0
 PROGRAM = str(Path(guard_process.__file__).resolve())
