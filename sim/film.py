@@ -101,6 +101,6 @@ class Film:
 Stage = World | Film
 
 
-def stage_of(scenario: Scenario, seed: int, folder: Path) -> Stage:
-    """What the scenario plays in: its world, or its video."""
-    return World(scenario, seed) if scenario.video is None else Film(scenario, seed, folder)
+def stage_of(scenario: Scenario, seed: int, folder: Path, limits: Limits | None = None) -> Stage:
+    """What the scenario plays in: its world, or its video. `limits`: of the wheels."""
+    return World(scenario, seed, limits) if scenario.video is None else Film(scenario, seed, folder, limits)

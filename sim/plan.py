@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import ModelError
+from common.errors import ConfigError, ModelError
 from common.settings import check
 from edge_server.engines.blazepose import STATURE_SHARE
 from edge_server.engines.registry import parse
 from edge_server.models.store import ModelStore
 from robot.config import RobotConfig
 from sim.scenario import Scenario, ServerSpec
+from sim.wire_kinds import Driver, Eyes
 
 STATURE_M = 1.63  # of the simulated people
 COARSE: dict[str, Any] = {
@@ -29,6 +30,8 @@ class Plan:
     scenario: Scenario
     seed: int
     robot: RobotConfig
+    driver: Driver = Driver.SIM
+    eyes: Eyes = Eyes.SIM
     notes: tuple[str, ...] = ()  # what is not as the scenario asked for, and why
 
 
@@ -38,11 +41,14 @@ def make_plan(
     overrides: Mapping[str, Any] | None = None,
     oracle: bool = False,
     models: ModelStore | None = None,
+    driver: Driver = Driver.SIM,
+    eyes: Eyes = Eyes.SIM,
 ) -> Plan:
     """Fill in what the scenario leaves open. Raises ConfigError for settings of the robot that are wrong.
 
     Where an engine's model is missing, faces are found by Haar and followed instead, and a note says so.
     """
+    _check_wire(scenario, driver, eyes, oracle)
     notes: list[str] = []
     settings = dict(scenario.robot)
     if oracle:
@@ -57,13 +63,25 @@ def make_plan(
             settings = _merged(settings, {"target": {"label": "face"}})
     settings = _merged(settings, overrides or {})
     settings.setdefault("robot_id", "rover")
+    if driver is not Driver.SIM:
+        settings = _merged(settings, {"base": {"kind": str(driver)}})
     if scenario.world is not None:
         defaults = {"heights_m": {"person": STATURE_M * STATURE_SHARE, "face": 0.22}}
         if not oracle:
             defaults |= COARSE
         settings = _merged(defaults, settings)
     robot = check(RobotConfig, settings, f"scenario {scenario.name}, robot")
-    return Plan(scenario, scenario.seed if seed is None else seed, robot, tuple(notes))
+    return Plan(scenario, scenario.seed if seed is None else seed, robot, driver, eyes, tuple(notes))
+
+
+def _check_wire(scenario: Scenario, driver: Driver, eyes: Eyes, oracle: bool) -> None:
+    if driver is not Driver.SIM and scenario.world is None:
+        raise ConfigError(f"--driver {driver}: scenario {scenario.name} plays a video, in which nothing drives.")
+    if eyes is not Eyes.SIM and driver is Driver.SIM:
+        raise ConfigError(f"--camera {eyes}: that robot is there only with --driver {Driver.TEXT} or {Driver.BINARY}.")
+    engines = [name for server in scenario.servers for name in server.engines.values()]
+    if eyes is not Eyes.SIM and (oracle or "oracle" in engines):
+        raise ConfigError(f"--camera {eyes} sends pictures alone, and oracle servers answer what only the world knows.")
 
 
 def _missing_model(scenario: Scenario, models: ModelStore) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from common.errors import ConfigError
 from common.settings import read_yaml
 from common.supervise import Job
 from robot.keyboard import Keyboard
@@ -26,6 +27,7 @@ from sim.realtime import RealTime
 from sim.verdict import checks, summary_table
 from sim.video import VideoFile
 from sim.watch import Watch
+from sim.wire_kinds import Driver, Eyes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Options:
     web: bool | None = None
     web_port: int = 8080
     robot: Path | None = None
+    driver: Driver = Driver.SIM
+    camera: Eyes = Eyes.SIM
 
     @property
     def wants_page(self) -> bool:
@@ -50,11 +54,15 @@ class Options:
 
 def play(console: Console, options: Options) -> bool:
     """Returns whether every figure that is judged keeps its limit. Raises TagalongError."""
+    if options.lockstep and options.driver is not Driver.SIM:
+        raise ConfigError(f"--driver {options.driver} needs real time: a network does not wait. Leave out --lockstep.")
     plan = make_plan(
         scenario.load(options.scenario),
         options.seed,
         read_yaml(options.robot) if options.robot else {},
         options.oracle,
+        driver=options.driver,
+        eyes=options.camera,
     )
     for note in plan.notes:
         console.print(f"[yellow]{note}")

@@ -28,9 +28,12 @@ from sim.plan import Plan
 from sim.proxy import ShapingProxy
 from sim.radio import RadioModel
 from sim.report import Recorder
+from sim.robomaster.world_body import ROBOMASTER_LIMITS
 from sim.scenario import ServerSpec
 from sim.shaping import LinkShape
-from sim.world import Truth
+from sim.wire_kinds import Driver, Eyes
+from sim.wired import Wired
+from sim.world import Truth, World
 
 INTERFACE = "127.0.0.1"
 RADIO_S = 0.1
@@ -64,13 +67,16 @@ class RealTime:
         self.plan = plan
         self.recorder = Recorder(plan.robot.servo.keep_distance_m)
         self.news: deque[str] = deque(maxlen=MAX_NEWS)
-        self.world = stage_of(plan.scenario, plan.seed, folder)
+        limits = None if plan.driver is Driver.SIM else ROBOMASTER_LIMITS
+        self.world = stage_of(plan.scenario, plan.seed, folder, limits)
         self.agent: Agent | None = None
         self.truth: Truth | None = None
         self.now_s = 0.0
         self.cells: dict[str, Cell] = {}
         self._say = say
         self._keyboard = keyboard
+        self._see = see
+        self._wired: Wired | None = None
         self._clock = WorldClock(self.world)
         is_oracle = any(name == "oracle" for server in plan.scenario.servers for name in server.engines.values())
         self.camera = SimCamera(self._clock, plan.scenario.camera.fps, is_oracle, see)
@@ -91,10 +97,13 @@ class RealTime:
             self._say("No multicast here: the robot is given the servers' addresses.")
         try:
             await self._start_cells(has_multicast)
-            await self.camera.open()
+            config = self._robot_config(has_multicast)
+            hardware = self._hardware(config)
+            if self.plan.eyes is Eyes.SIM:
+                await self.camera.open()
             agent = self.agent = Agent(
-                self._robot_config(has_multicast),
-                Hardware(self.camera, SimBase(self._clock), SimLights(self.world)),
+                config,
+                hardware,
                 self._keyboard,
                 on_decision=self._on_decision,
                 on_deliver=self._on_deliver,
@@ -106,15 +115,30 @@ class RealTime:
                 Job("world", self._clock.run),
                 Job("radio", self._run_radio),
                 Job("restarts", self._run_restarts),
-                Job("agent", agent.run, ends_all=True),
+                Job("agent", lambda: self._run_agent(agent), ends_all=True),
                 Job("end", self._await_end, ends_all=True),
+                *(self._wired.jobs() if self._wired else ()),
                 *others,
             ]
             await supervise(jobs)
             wall_s = time.monotonic() - self._began_s
             return Outcome(self.recorder, agent.session.counts(), min(wall_s, self.plan.scenario.length_s), wall_s)
         finally:
+            if self._wired is not None:
+                await self._wired.close()
             await self._end_cells()
+
+    def _hardware(self, config: RobotConfig) -> Hardware:
+        if self.plan.driver is Driver.SIM or not isinstance(self.world, World):
+            return Hardware(self.camera, SimBase(self._clock), SimLights(self.world))
+        self._wired = Wired(self._clock, self.world, config, self.plan.scenario.camera.fps)
+        self._say(f"The rover is a RoboMaster at {self._wired.emulator.ip}, driven by {self.plan.driver}.")
+        return self._wired.hardware(self.plan.eyes, self.camera, self._see)
+
+    async def _run_agent(self, agent: Agent) -> None:
+        if self._wired is not None:
+            await self._wired.emulator.ready()
+        await agent.run()
 
     # ---- servers and links ----
 

@@ -47,9 +47,9 @@ class Driving:
         self._move: _Move | None = None
 
     @property
-    def is_moving(self) -> bool:
-        """A move is going on."""
-        return self._move is not None
+    def moving(self) -> Action | None:
+        """The move that is going on."""
+        return self._move.action if self._move is not None else None
 
     def set_speed(self, now_s: float, speed: Speed) -> None:
         self._cancel("a speed was set")

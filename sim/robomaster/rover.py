@@ -146,6 +146,11 @@ class Rover:
     def stop(self) -> None:
         self._driving.stop("stopped")
 
+    @property
+    def moving(self) -> Action | None:
+        """The move that is going on."""
+        return self._driving.moving
+
     def position(self) -> Position:
         """Since it was switched on; yaw does not wrap."""
         return self._sensing.sensed.position
