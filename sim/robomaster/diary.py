@@ -29,7 +29,7 @@ class Diary:
         if rover.mode is not self._mode:
             news.append(f"mode {rover.mode}")
             self._mode = rover.mode
-        news += self._look_at_move()
+        news += self._look_at_move(now_s)
         stands = rover.status().static
         if stands == self._stands:
             self._changed_s = now_s
@@ -38,13 +38,13 @@ class Diary:
             news.append(f"stands {self._place()}" if stands else "drives")
         return news
 
-    def _look_at_move(self) -> list[str]:
+    def _look_at_move(self, now_s: float) -> list[str]:
         before, move = self._move, self._rover.moving
         self._move = move
         ended = []
         if before is not None and before is not move:
             ended.append(f"move failed: {before.why}" if before.why else f"move done {self._place()}")
-            self._stands = True  # which need not be told again
+            self._stands, self._changed_s = True, now_s  # which need not be told again
         return [*ended, "moves"] if move is not None and move is not before else ended
 
     def _place(self) -> str:
