@@ -159,7 +159,7 @@ class _Stream(asyncio.Protocol):
                     await self._news.wait()
         except TimeoutError as error:
             raise DeviceError(
-                f"camera robomaster: no picture from {self._ip} for {SILENT_S:.0f} s ({self.dropped} were no use). "
+                f"camera robomaster: no picture from {self._ip} for {SILENT_S:g} s ({self.dropped} were no use). "
                 "Is the rover on, and its stream?"
             ) from error
         picture, self._slot = self._slot, None

@@ -102,8 +102,8 @@ class TextSession:
         except DeviceError as error:
             raise DeviceError(f"{name}: takes connections but does not answer. Switch it off and on.") from error
         self._greeted = True
-        with contextlib.suppress(RefusedError):
-            log.info("%s: connected, %s", name, " ".join(await self.link.ask("version ?")))
+        # Not waited for: it is the one question whose answer nobody wrote down.
+        self.link.post("version ?", lambda words: log.info("%s: says %s", name, " ".join(words)), True)
 
     async def _set_up(self) -> None:
         """What a rover refuses of this it does without."""
@@ -111,7 +111,7 @@ class TextSession:
         for command, values in wanted:
             try:
                 await self.link.ask(command, **values)
-            except RefusedError as error:
+            except DeviceError as error:
                 log.warning("%s It goes without.", error)
         self._subscribe()
 
@@ -164,7 +164,7 @@ class TextSession:
         while True:
             self._base.enforce()
             if self.link.waiting_s() > LOST_S:
-                raise DeviceError(f"{self.link.name}: has not answered for {LOST_S:.0f} s.")
+                raise DeviceError(f"{self.link.name}: has not answered for {LOST_S:g} s.")
             if self._guard is not None and not self._guard.alive:
                 raise DeviceError(f"{self.link.name}: let go, because the process that guards its wheels is gone.")
             await asyncio.sleep(WATCH_S)

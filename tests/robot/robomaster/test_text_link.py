@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
 from common.errors import DeviceError
 from common.supervise import Job
+from robot.robomaster import text_link, text_session
+from robot.robomaster.config import RobomasterTextConfig
 from robot.robomaster.discovery import find_rover
 from robot.robomaster.text_rover import TextRover
 from robot.values import STILL, DriveCommand
@@ -26,13 +29,18 @@ STOP = "chassis speed x 0 y 0 z 0"
 AHEAD = DriveCommand(0.5)
 
 
+def scripted(ip: str) -> RobomasterTextConfig:
+    """For a rover that answers, but has no wheels whose stop could be seen."""
+    return text_config(ip, profile="s1")
+
+
 async def test_in_a_stall_nothing_queues_up_and_after_it_only_what_is_wanted_now_is_sent() -> None:
-    async with FickleRover().listening("127.0.40.20") as robot, connected(text_config("127.0.40.20")) as rover:
+    async with FickleRover().listening("127.0.40.20") as robot, connected(scripted("127.0.40.20")) as rover:
         await drive_for(rover, AHEAD, 0.3)
         assert len(robot.speeds()) > 5
         robot.answers = False
         began_s = time.monotonic()
-        await drive_for(rover, AHEAD, 0.8)
+        await drive_for(rover, AHEAD, 0.6)
         in_stall = [each for each in robot.speeds(began_s) if each != STOP]
         assert len(in_stall) <= 9  # a fifth of a second's, and one that was answered
         assert robot.speeds()[-1] == STOP
@@ -47,21 +55,24 @@ async def test_in_a_stall_nothing_queues_up_and_after_it_only_what_is_wanted_now
         assert robot.connections == 1
 
 
-async def test_a_rover_that_is_silent_for_long_is_connected_to_again(caplog: pytest.LogCaptureFixture) -> None:
-    async with FickleRover().listening("127.0.40.21") as robot, connected(text_config("127.0.40.21")) as rover:
+async def test_a_rover_that_is_silent_for_long_is_connected_to_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_session, "LOST_S", 0.8)
+    async with FickleRover().listening("127.0.40.21") as robot, connected(scripted("127.0.40.21")) as rover:
         robot.answers = False
         await until(lambda: not rover.base.ready, "not to be ready")
         await until(lambda: robot.connections == 2, "another connection")
         robot.answers = True
         robot.answer()
         await until(lambda: rover.base.ready and rover.connections == 2, "to be ready again")
-    assert "has not answered for 2 s" in caplog.text
+    assert "has not answered for 0.8 s" in caplog.text
 
 
 async def test_answers_with_wrong_numbers_are_dropped_and_the_rover_counts_as_out_of_reach(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with FickleRover().listening("127.0.40.22") as robot, connected(text_config("127.0.40.22")) as rover:
+    async with FickleRover().listening("127.0.40.22") as robot, connected(scripted("127.0.40.22")) as rover:
         robot.seq_shift = 5000
         await until(lambda: not rover.base.ready, "not to be ready")
         robot.seq_shift = 0
@@ -71,7 +82,7 @@ async def test_answers_with_wrong_numbers_are_dropped_and_the_rover_counts_as_ou
 
 
 async def test_one_lost_answer_does_no_harm() -> None:
-    async with FickleRover().listening("127.0.40.23") as robot, connected(text_config("127.0.40.23")) as rover:
+    async with FickleRover().listening("127.0.40.23") as robot, connected(scripted("127.0.40.23")) as rover:
         robot.swallows = 1
         await drive_for(rover, AHEAD, 0.5)
         assert rover.base.ready
@@ -81,14 +92,14 @@ async def test_one_lost_answer_does_no_harm() -> None:
 async def test_a_rover_that_answers_without_numbers_and_in_pieces_is_understood() -> None:
     robot = FickleRover()
     robot.tells_seq, robot.in_pieces = False, True
-    async with robot.listening("127.0.40.24"), connected(text_config("127.0.40.24")) as rover:
+    async with robot.listening("127.0.40.24"), connected(scripted("127.0.40.24")) as rover:
         await drive_for(rover, AHEAD, 0.3)
         assert rover.base.ready
         assert len(robot.speeds()) > 6
 
 
 async def test_half_a_message_and_rubbish_do_no_harm(caplog: pytest.LogCaptureFixture) -> None:
-    async with FickleRover().listening("127.0.40.25") as robot, connected(text_config("127.0.40.25")) as rover:
+    async with FickleRover().listening("127.0.40.25") as robot, connected(scripted("127.0.40.25")) as rover:
         robot.say(
             "chassis pu;;; ;seq;ok seq;armor event hit 77 0;chassis push position x y;\xff\xfe;" + "z" * 5000 + ";"
         )
@@ -102,7 +113,7 @@ async def test_half_a_message_and_rubbish_do_no_harm(caplog: pytest.LogCaptureFi
 async def test_what_the_rover_refuses_is_said_and_done_without(caplog: pytest.LogCaptureFixture) -> None:
     robot = FickleRover()
     robot.refuses = {"robot mode", "armor", "chassis speed x"}
-    async with robot.listening("127.0.40.26"), connected(text_config("127.0.40.26")) as rover:
+    async with robot.listening("127.0.40.26"), connected(scripted("127.0.40.26")) as rover:
         await drive_for(rover, AHEAD, 0.3)
         assert rover.base.refused > 3
     assert "refuses to drive: 'fail'" in caplog.text
@@ -112,10 +123,11 @@ async def test_what_the_rover_refuses_is_said_and_done_without(caplog: pytest.Lo
 async def test_a_robot_that_reboots_in_the_middle_is_driven_again_by_itself() -> None:
     room = Room("127.0.40.27")
     rover = TextRover(text_config(room.ip))
-    async with running(Job("rover", rover.run)):
+    async with AsyncExitStack() as client:
         async with room.switched_on():
+            await client.enter_async_context(running(Job("rover", rover.run)))
             await until(lambda: rover.base.ready, "a connection")
-            await drive_for(rover, DriveCommand(0.5), 0.5)
+            await drive_for(rover, DriveCommand(0.5), 0.4)
         await until(lambda: not rover.base.ready, "not to be ready")
         assert await rover.base.drive(AHEAD) == STILL
         before = rover.base.odometry()
@@ -123,8 +135,8 @@ async def test_a_robot_that_reboots_in_the_middle_is_driven_again_by_itself() ->
         async with room.switched_on():
             await until(lambda: rover.base.ready and rover.connections == 2, "a connection again")
             x, _, _ = room.where()
-            await drive_for(rover, DriveCommand(0.5), 0.5)
-            assert room.where()[0] > x + 0.1
+            await drive_for(rover, DriveCommand(0.5), 0.4)
+            assert room.where()[0] > x + 0.05
             after = rover.base.odometry()
             assert before is not None
             assert after is not None
@@ -156,7 +168,8 @@ async def test_closed_ports_are_explained() -> None:
                 await rover.start_video("720p")
 
 
-async def test_a_rover_that_takes_connections_and_says_nothing_is_explained() -> None:
+async def test_a_rover_that_takes_connections_and_says_nothing_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_link, "ANSWER_S", 0.3)
     robot = FickleRover()
     robot.answers = False
     rover = TextRover(text_config("127.0.40.30"))
@@ -192,7 +205,7 @@ async def test_where_the_push_port_is_taken_positions_are_asked_for(caplog: pyte
     try:
         config = text_config(room.ip, local_ip="127.0.40.103")
         async with room.switched_on(), connected(config) as rover:
-            await drive_for(rover, DriveCommand(0.5), 0.8)
+            await drive_for(rover, DriveCommand(0.5), 0.6)
             odometry = rover.base.odometry()
             assert odometry is not None
             assert odometry.forward_mps == pytest.approx(0.5, abs=0.1)

@@ -134,8 +134,8 @@ async def test_a_rover_on_a_serial_line_drives_and_tells_where_it_is() -> None:
     robot = SerialRobot(room)
     config = text_config(None, connection="uart", device=robot.device)
     async with running(Job("world", room.clock.run), Job("robot", robot.run)), connected(config) as rover:
-        await drive_for(rover, DriveCommand(0.5, 0.0, 0.5), 0.8)
-        assert room.where()[0] > 0.2
+        await drive_for(rover, DriveCommand(0.5, 0.0, 0.5), 0.6)
+        assert room.where()[0] > 0.12
         await drive_for(rover, STILL, 0.4)
         odometry = rover.base.odometry()
         assert odometry is not None
