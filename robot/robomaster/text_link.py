@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from common.errors import BadMessageError, DeviceError
 from protos.robomaster.text import Push, Splitter, Value, command, parse, pushes
+from protos.robomaster.unverified import FAIL
 from robot.robomaster.text_wire import Wire
 
 log = logging.getLogger(__name__)
@@ -135,5 +136,5 @@ class TextLink:
 
 
 def is_error(words: tuple[str, ...]) -> bool:
-    """Nobody lists the rover's error replies; these words are in all that were seen."""
-    return not words or words[0].lower() in ("fail", "error") or "error" in words
+    """Nobody lists the rover's error replies; all that were seen are of these kinds."""
+    return not words or " ".join(words).lower() == FAIL or "error" in words
