@@ -1,11 +1,14 @@
 """Whether the network under an address carries anything: a robot whose Wi-Fi or cable is gone stops at once."""
 
+import array
+import errno
 import fcntl
 import ipaddress
 import socket
 import struct
 
-SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK = 0x8913, 0x8915, 0x891B
+SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFNETMASK, SIOCETHTOOL = 0x8913, 0x8915, 0x891B, 0x8946
+ETHTOOL_GLINK = 0x0A
 IFF_RUNNING = 0x40  # the interface has a carrier
 
 
@@ -21,13 +24,28 @@ class Carrier:
         if self.interface is None:
             return True
         try:
-            answer = fcntl.ioctl(self._socket, SIOCGIFFLAGS, struct.pack("16sH14x", self.interface, 0))
-        except OSError:  # the interface itself was taken away
-            return False
-        return bool(struct.unpack("16xH14x", answer)[0] & IFF_RUNNING)
+            return self._has_link(self.interface)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:  # the interface itself was taken away
+                return False
+        return self._is_running(self.interface)
 
     def close(self) -> None:
         self._socket.close()
+
+    def _has_link(self, interface: bytes) -> bool:
+        """By the driver, at once."""
+        value = array.array("I", [ETHTOOL_GLINK, 0])
+        fcntl.ioctl(self._socket, SIOCETHTOOL, struct.pack("16sP8x", interface, value.buffer_info()[0]))
+        return bool(value[1])
+
+    def _is_running(self, interface: bytes) -> bool:
+        """By the kernel's flags, which may be a second late."""
+        try:
+            answer = fcntl.ioctl(self._socket, SIOCGIFFLAGS, struct.pack("16sH14x", interface, 0))
+        except OSError:
+            return False
+        return bool(struct.unpack("16xH14x", answer)[0] & IFF_RUNNING)
 
     def _of(self, ip: str) -> bytes | None:
         for _, name in socket.if_nameindex():
