@@ -1,0 +1,1 @@
+"""Virtual try-on: pose, body areas, and a garment put on a person."""
