@@ -12,7 +12,8 @@ from robot.values import Sound
 
 log = logging.getLogger(__name__)
 
-SOUND_IDS = {Sound.SEARCH: NOTES["NOTE_1A"], Sound.FOLLOW: NOTES["NOTE_1F"]}  # as the LIQUID EDGE demonstrator's
+SOUND_IDS = {Sound.SEARCH: NOTES["NOTE_1F"], Sound.FOLLOW: NOTES["NOTE_1A"]}
+# As the LIQUID EDGE demonstrator's: F where it lost its target, A where it found one.
 STALE_S = 1.0  # a sound that could not be played by then says nothing any more
 FIRST_ACTION, LAST_ACTION = 1, 255
 DONE = (ActionState.SUCCEEDED, ActionState.FAILED)

@@ -49,9 +49,9 @@ async def test_lamps_show_every_effect_at_its_rate() -> None:
 async def test_each_sound_of_the_robot_is_a_note_and_nothing_waits_for_its_end() -> None:
     async with driving("127.0.50.11") as (robot, rover):
         await rover.speaker.play(Sound.SEARCH)
-        await until(lambda: robot.emulator.rover.sounds_played == [NOTES["NOTE_1A"]])
+        await until(lambda: robot.emulator.rover.sounds_played == [NOTES["NOTE_1F"]])
         await rover.speaker.play(Sound.FOLLOW)
-        await until(lambda: robot.emulator.rover.sounds_played[1:] == [NOTES["NOTE_1F"]])
+        await until(lambda: robot.emulator.rover.sounds_played[1:] == [NOTES["NOTE_1A"]])
 
 
 async def test_hits_tell_their_side_also_the_gimbals_plates() -> None:

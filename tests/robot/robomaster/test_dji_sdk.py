@@ -118,7 +118,7 @@ async def test_lamps_sounds_and_hits_go_through() -> None:
         assert [shown[0::2] for shown in robot.led.shown[1:]] == [("bottom_all", "breath"), ("top_all", "scrolling")]
         await rover.play(Sound.SEARCH)
         await rover.play(Sound.FOLLOW)  # only after the first has ended: the package hangs else
-        await until(lambda: robot.sounds == [NOTES["NOTE_1A"], NOTES["NOTE_1F"]])
+        await until(lambda: robot.sounds == [NOTES["NOTE_1F"], NOTES["NOTE_1A"]])
         assert robot.armor.callback is not None
         await asyncio.to_thread(robot.armor.callback, (3, "water"))
         async with asyncio.timeout(5):
