@@ -17,6 +17,7 @@ over before `close`.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -55,18 +56,23 @@ class Guard:
         silence_s: float = SILENCE_S,
     ) -> Self:
         """`to`: where datagrams go, for a socket that is not connected. Raises DeviceError when it does not start."""
+        try:
+            wire = os.dup(fd)  # at once: while the process starts, the number may come to mean another socket
+        except OSError as error:
+            raise DeviceError("guard: the connection to the rover is gone already.") from error
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             address = f"{to[0]}:{to[1]}" if to else ""
-            numbers = [str(theirs.fileno()), str(fd), address, str(silence_s)]
+            numbers = [str(theirs.fileno()), str(wire), address, str(silence_s)]
             command = [sys.executable, "-S", "-E", "-s", PROGRAM, *numbers]
             command += [last_words.hex(), *(message.hex() for message in stop)]
-            spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, (theirs.fileno(), fd)))
+            spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, theirs.fileno(), wire))
             try:
                 process = await asyncio.shield(spawning)
             except asyncio.CancelledError:  # the thread goes on: what it starts is ended here, by nobody else
-                await cls(await spawning, ours).close()
+                with ours, contextlib.suppress(OSError):
+                    await cls(await spawning, ours).close()
                 raise
             except OSError as error:
                 ours.close()
@@ -118,8 +124,12 @@ class Guard:
             self._process.wait()
 
 
-def _spawn(command: list[str], fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
+def _spawn(command: list[str], pair: int, wire: int) -> "subprocess.Popen[bytes]":
+    """Takes `wire` over."""
     nothing = subprocess.DEVNULL
-    return subprocess.Popen(
-        command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=fds, start_new_session=True
-    )
+    try:
+        return subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=(pair, wire), start_new_session=True
+        )
+    finally:
+        os.close(wire)

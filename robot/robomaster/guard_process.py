@@ -37,12 +37,12 @@ class Wire:
         except BlockingIOError:
             return True  # full: the next repeat tries again
         except OSError:
-            return False
+            return self._socket is not None  # datagrams: there may be a way again at the next repeat
         return True
 
     def _send(self, message: bytes) -> None:
         if self._socket is not None and self._to is not None:
-            with contextlib.suppress(ConnectionRefusedError):  # an old datagram's answer, not this one's
+            with contextlib.suppress(ConnectionError):  # an old datagram's answer, not this one's
                 self._socket.sendto(message, self._to)
             return
         while message:

@@ -1,6 +1,7 @@
 """The guard against real processes that are stopped and killed; what arrives is timed by the receiver's own clock."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -10,10 +11,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common.errors import DeviceError
+from robot.robomaster import guard as guard_module
 from robot.robomaster.guard import SILENCE_S, Guard
+from robot.robomaster.guard_process import Wire
 from tests.robot.robomaster import driven_by_hand
 
 HOST = "127.0.40.1"
@@ -167,3 +172,66 @@ async def test_a_guard_that_was_killed_is_noticed() -> None:
         guard.feed(moving=True)
         assert not guard.alive
         await guard.close()
+
+
+async def test_a_guard_over_a_connection_that_is_gone_is_refused_in_words() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    ours.close()
+    with pytest.raises(DeviceError, match="gone already"):
+        await Guard.start(ours.fileno(), [b"stop"])  # -1
+
+
+async def test_a_number_that_comes_to_mean_another_socket_while_the_guard_starts_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket.socketpair()
+    strangers, their_other = socket.socketpair()
+    spawn = guard_module._spawn
+
+    def late(*arguments: Any) -> "subprocess.Popen[bytes]":
+        os.dup2(strangers.fileno(), ours.fileno())  # as if closed, and the number given to the next one
+        return spawn(*arguments)
+
+    monkeypatch.setattr(guard_module, "_spawn", late)
+    with ours, theirs, strangers, their_other:
+        guard = await Guard.start(ours.fileno(), [b"stop"], silence_s=0.02)
+        guard.feed(moving=True)
+        theirs.settimeout(FAR_S)
+        assert (await asyncio.to_thread(theirs.recv, 4)) == b"stop"
+        await guard.close()
+        their_other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            their_other.recv(1)
+
+
+async def test_many_guards_one_after_the_other_leave_nothing_behind() -> None:
+    ours, theirs = socket.socketpair()
+
+    def is_clean() -> bool:
+        return len(os.listdir("/proc/self/fd")) == files and not children(os.getpid())
+
+    with ours, theirs:
+        await (await Guard.start(ours.fileno(), [b"stop"])).close()
+        files = len(os.listdir("/proc/self/fd"))
+        for number in range(6):
+            starting = asyncio.create_task(Guard.start(ours.fileno(), [b"stop"]))
+            if number % 2:
+                await asyncio.sleep(0.003 * number)
+                starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await (await starting).close()
+            else:
+                await (await starting).close()
+        await until(is_clean, "all of them to be gone")
+
+
+def test_datagrams_that_find_no_way_now_are_tried_again() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        wire = Wire(os.dup(sock.fileno()), ("203.0.113.1", 9))  # no way there from a loopback address
+        assert wire._socket is not None
+        with wire._socket:
+            with pytest.raises(OSError, match="."):
+                sock.sendto(b"stop", ("203.0.113.1", 9))
+            assert wire.send([b"stop"])
