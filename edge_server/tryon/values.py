@@ -92,8 +92,8 @@ class Kind(StrEnum):
 
 
 # Landmarks of a garment, as it lies flat and is looked at: its own left is the wearer's left, which is on the right of
-# the picture. Tops, jackets and dresses have the first row, trousers the second. Without sleeves, `sleeve_outer` lies at
-# the shoulder and `sleeve_inner` at the armpit.
+# the picture. Tops, jackets and dresses have the first row, trousers the second. Without sleeves, `sleeve_outer`
+# lies at the shoulder and `sleeve_inner` at the armpit.
 UPPER_LANDMARKS = (
     "neck_left", "neck_right", "shoulder_left", "shoulder_right", "armpit_left", "armpit_right",
     "sleeve_outer_left", "sleeve_outer_right", "sleeve_inner_left", "sleeve_inner_right",
