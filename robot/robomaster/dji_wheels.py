@@ -37,7 +37,7 @@ class Wheels:
         while not self._end.is_set():
             command, since_s = self._wanted
             now_s = time.monotonic()
-            self._flow.want(command if now_s - since_s <= WATCHDOG_S else STILL)
+            self._flow.want(command, since_s + WATCHDOG_S)
             self._send(self._flow.take(now_s))
             self._news.wait(max(0.001, min(self._flow.wait_s(now_s), LOOK_S)))
             self._news.clear()

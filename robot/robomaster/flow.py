@@ -25,6 +25,7 @@ class Flow:
         self._most = max(2, round(rate_hz * in_flight_s))
         self._answers = answers
         self._wanted = STILL
+        self._until_s = math.inf
         self._number = 0
         self._unanswered: deque[tuple[int, float]] = deque(maxlen=4 * self._most)
         self._sent_s = -math.inf
@@ -48,11 +49,14 @@ class Flow:
         self._sent_s = -math.inf
         self._zeros = 0
 
-    def want(self, command: DriveCommand) -> None:
-        self._wanted = command
+    def want(self, command: DriveCommand, until_s: float = math.inf) -> None:
+        """Void after `until_s`: a process that was stopped must not go on with what it wanted before."""
+        self._wanted, self._until_s = command, until_s
 
     def take(self, now_s: float) -> DriveCommand | None:
         """What to send now, counted as sent; None: nothing yet."""
+        if now_s > self._until_s:
+            self._wanted = STILL
         if now_s < self._due_s(now_s):
             return None
         stalled = self.stalled(now_s)

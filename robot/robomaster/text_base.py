@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from robot.drivers.watchdog import Watchdog
+from robot.drivers.watchdog import WATCHDOG_S, Watchdog
 from robot.robomaster.axes import DjiSpeed, dji_speed
 from robot.robomaster.flow import Flow
 from robot.robomaster.guard import Guard
@@ -153,7 +153,7 @@ class TextBase:
     # ---- sending ----
 
     def _want(self, command: DriveCommand) -> None:
-        self._flow.want(command)
+        self._flow.want(command, self._clock() + WATCHDOG_S)
         self.pump()
         self.wake.set()
         if self._guard is not None:

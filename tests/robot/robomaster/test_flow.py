@@ -108,3 +108,15 @@ def test_a_new_connection_begins_with_a_stop() -> None:
     flow.take(0.0)
     flow.reset()
     assert flow.take(0.0) == STILL
+
+
+def test_after_a_long_pause_what_was_wanted_before_it_is_void() -> None:
+    flow = Flow(40.0)
+    flow.want(AHEAD, until_s=0.25)
+    assert flow.take(0.0) == AHEAD
+    flow.answered(flow.number)
+    assert flow.take(0.2) == AHEAD
+    flow.answered(flow.number)
+    assert flow.take(30.0) == STILL  # the process was stopped meanwhile
+    flow.want(AHEAD, until_s=30.3)
+    assert flow.take(30.05) == AHEAD

@@ -94,6 +94,10 @@ def children(pid: int) -> list[int]:
     return [int(child) for file in files for child in file.read_text().split()]
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.mark.parametrize("kind", ["tcp", "udp"])
 async def test_a_killed_program_leaves_the_rover_stopped(kind: str) -> None:
     async with driven(kind) as (recorder, process):
@@ -209,11 +213,11 @@ async def test_many_guards_one_after_the_other_leave_nothing_behind() -> None:
     ours, theirs = socket.socketpair()
 
     def is_clean() -> bool:
-        return len(os.listdir("/proc/self/fd")) == files and not children(os.getpid())
+        return open_files() == files and not children(os.getpid())
 
     with ours, theirs:
         await (await Guard.start(ours.fileno(), [b"stop"])).close()
-        files = len(os.listdir("/proc/self/fd"))
+        files = open_files()
         for number in range(6):
             starting = asyncio.create_task(Guard.start(ours.fileno(), [b"stop"]))
             if number % 2:
@@ -232,6 +236,6 @@ def test_datagrams_that_find_no_way_now_are_tried_again() -> None:
         wire = Wire(os.dup(sock.fileno()), ("203.0.113.1", 9))  # no way there from a loopback address
         assert wire._socket is not None
         with wire._socket:
-            with pytest.raises(OSError, match="."):
+            with pytest.raises(OSError, match=r"\[Errno"):
                 sock.sendto(b"stop", ("203.0.113.1", 9))
             assert wire.send([b"stop"])
