@@ -9,10 +9,11 @@ import logging
 import math
 from collections.abc import Callable
 
+from common.errors import DeviceError
 from protos.robomaster.frame import OVERHEAD_BYTES, Frame, encode
 from protos.robomaster.ids import Command, Host
 from protos.robomaster.payloads import DriveSpeed, DriveWheels, SdkMode
-from robot.drivers.watchdog import Watchdog
+from robot.drivers.watchdog import WATCHDOG_S, Watchdog
 from robot.robomaster.axes import dji_speed
 from robot.robomaster.binary_errors import RoverGone
 from robot.robomaster.binary_link import Link
@@ -80,7 +81,7 @@ class BinaryBase:
 
     async def drive(self, command: DriveCommand) -> DriveCommand:
         sent = command.clipped(self._limits) if self.ready else STILL
-        self._flow.want(sent)
+        self._flow.want(sent, self._clock() + WATCHDOG_S)
         if sent.is_still:
             self._watchdog.rest()
         else:
@@ -107,15 +108,17 @@ class BinaryBase:
     # ---- one connection ----
 
     async def serve(self, link: Link, to: tuple[str, int]) -> None:
-        """Until cancelled. Raises RoverGone when the rover drives on though it was told to stop, again and again."""
+        """Until cancelled. Raises RoverGone without a guard, and when a rover drives on though it was told to stop."""
         self._flow.reset()
         self._obedience.reset()
         self.pushed.restart()
-        self._link = link
         try:
-            self._guard = await Guard.start(link.fileno, STOP_FRAMES, to, LEAVE_FRAME)
+            self._guard = await _guard(link, to)
+            self._link = link  # from now on it may be driven
             while True:
                 self._pump()
+                if not self._guard.alive:
+                    raise RoverGone(f"rover {to[0]}: let go, because the process that guards its wheels is gone.")
                 if (word := self._obedience.verdict(self._clock())) is not None:
                     self._insist(link, word)
                 await asyncio.sleep(max(0.005, self._flow.wait_s(self._clock())))
@@ -142,13 +145,13 @@ class BinaryBase:
         if self._counts_unacked:
             self._flow.answered(self._flow.number - math.ceil(link.backlog_bytes / SPEED_FRAME_BYTES))
         command = self._flow.take(now_s)
+        if self._guard is not None:
+            self._guard.feed(self._flow.moving)  # also between commands, which may come as slowly as its patience ends
         if command is None:
             return
         speed = dji_speed(command)
         payload = DriveSpeed(speed.x_mps, speed.y_mps, speed.z_degps).pack()
         link.tell(Host.CHASSIS, Command.DRIVE_SPEED, payload)
-        if self._guard is not None:
-            self._guard.feed(self._flow.moving)
         self._obedience.commanded(now_s, command)
         if self._reckoned is not None:
             self._reckoned.commanded(now_s, command)
@@ -166,3 +169,11 @@ class BinaryBase:
     def _silence(self) -> None:
         self._flow.want(STILL)
         self._pump()
+
+
+async def _guard(link: Link, to: tuple[str, int]) -> Guard:
+    """Raises RoverGone: the next connection may get one."""
+    try:
+        return await Guard.start(link.fileno, STOP_FRAMES, to, LEAVE_FRAME)
+    except DeviceError as error:
+        raise RoverGone(str(error)) from error

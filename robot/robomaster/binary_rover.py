@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from common.errors import BadMessageError
+from common.errors import BadMessageError, DeviceError
 from common.supervise import Job, supervise
 from protos.robomaster.ids import BINARY_PORT, Command, Host, Subject
 from protos.robomaster.payloads import (
@@ -68,13 +68,15 @@ class BinaryRover:
         await self.link.order(Host.ARMOR, Command.ARMOR_SENSITIVITY, ArmorSensitivity.of(number).pack())
 
     async def run(self) -> None:
-        """Until cancelled. Raises DeviceError for a rover that no other try will help with."""
+        """Until cancelled. Raises DeviceError for a first rover that no other try will help with."""
         backoff = Backoff()
         while True:
             began_s = self._clock()
             try:
                 await self._connection()
-            except RoverGone as error:
+            except DeviceError as error:
+                if not isinstance(error, RoverGone) and self.connections == 0:
+                    raise  # somebody is there to read it
                 if self._clock() - began_s > HELD_S:
                     backoff.reset()
                 pause_s, self.trouble = backoff.next_s(), str(error)
