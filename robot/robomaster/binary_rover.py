@@ -172,10 +172,11 @@ class BinaryRover:
         while True:
             asked_s = self._clock()
             with contextlib.suppress(RoverGone):  # `_watch` counts the time
-                await link.ask(Host.SERVICE, Command.GET_MODE, GetMode().pack(), tries=1)
-                self.base.answered_s = self._clock()
-                if self._config.profile == "s1":
-                    self.base.felt_s = self.base.answered_s
+                answer = await link.ask(Host.SERVICE, Command.GET_MODE, GetMode().pack(), tries=1)
+                if not (answer and answer[0]):  # else it says no: it has left SDK mode, and drives for nobody
+                    self.base.answered_s = self._clock()
+                    if self._config.profile == "s1":
+                        self.base.felt_s = self.base.answered_s
             await asyncio.sleep(max(0.01, asked_s + PULSE_S - self._clock()))
 
     async def _watch(self, link: Link, ip: str) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from common.errors import DeviceError
-from robot.robomaster import binary_base
 from robot.robomaster.guard import Guard
 from robot.values import DriveCommand
 from sim.robomaster.identity import Identity
@@ -33,7 +32,7 @@ async def test_nothing_is_driven_before_the_guard_is_there(monkeypatch: pytest.M
         await may_start.wait()
         return await start_guard(*arguments)
 
-    monkeypatch.setattr(binary_base.Guard, "start", slow)
+    monkeypatch.setattr(Guard, "start", slow)
     rover = rover_to("127.0.50.60")
     async with robot_at("127.0.50.60") as robot, running(rover):
         await starting.wait()
@@ -70,7 +69,7 @@ async def test_a_guard_that_cannot_start_now_is_started_later(monkeypatch: pytes
             raise DeviceError("guard: its process cannot be started (no memory).")
         return await start_guard(*arguments)
 
-    monkeypatch.setattr(binary_base.Guard, "start", at_the_second_try)
+    monkeypatch.setattr(Guard, "start", at_the_second_try)
     rover = rover_to("127.0.50.62")
     async with robot_at("127.0.50.62"), running(rover) as running_rover:
         await until(lambda: rover.base.ready or running_rover.done())
@@ -98,3 +97,15 @@ async def test_another_rover_of_the_wrong_kind_in_its_place_does_not_end_the_pro
         assert not task.done()
         async with robot_at("127.0.50.64"):
             await until(lambda: rover.connections == 2 and rover.base.ready, within_s=15)
+
+
+async def test_answers_that_say_no_do_not_count_as_being_heard() -> None:
+    async with driving("127.0.50.65", Identity.s1(), profile="s1") as (_, rover):
+        link = rover.link
+        assert link is not None
+
+        async def refused(*_: Any, **__: Any) -> bytes:
+            return b"\xe4"
+
+        link.ask = refused  # type: ignore[method-assign]
+        await until(lambda: not rover.base.ready)
