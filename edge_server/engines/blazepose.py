@@ -21,20 +21,17 @@ Detector 5.3 ms, landmarks 7.3 ms on two threads, 10.7 and 14.0 ms on one.
 import logging
 from collections.abc import Sequence
 
-import numpy as np
-
 from common.errors import ModelError
 from edge_server.engines import ssd
 from edge_server.engines.base import BGR, Picture
-from edge_server.engines.imaging import best_first, check, detection, letterbox
-from edge_server.engines.litert import LiteRtNetwork
+from edge_server.engines.imaging import best_first, detection
+from edge_server.engines.person_detector import PersonDetector, reach_px
 from edge_server.engines.pose_landmarks import PoseLandmarks
 from edge_server.models.store import ModelStore
 from protos.messages import Box, Detection
 
 log = logging.getLogger(__name__)
 
-IOU = 0.3
 STATURE_SHARE = 0.52  # of a person's height that the box covers; `object_height_m` of a robot is this times the height
 ASPECT = 0.6  # width of the box: 0.51 m for the box of 0.85 m, about the shoulders
 # Heights of the box over what is measured, so that both ways give the same box (medians of the run above).
@@ -46,9 +43,6 @@ CROP_SIZE, CROP_BELOW = 3.3, 0.75
 # The landmarks' crop, as multiples of shoulder centre to point 3: its side, and how far its middle lies below the
 # shoulders. Tried 2.0 to 3.3 and MediaPipe's rotated one (3.4 % spread): this gave the least, and needs no turning.
 AGREE = (0.5, 2.0)  # landmarks whose box is further than this from the detector's are a mistake
-CLOSER_SHARE = 0.75
-# The second look takes the middle: a square of this share of the picture's shorter side, 360 px of 640x480. It finds
-# the standee up to 6 m instead of 5 m. A robot that searches turns, and the middle sweeps past everything.
 
 
 class BlazePoseEngine:
@@ -65,9 +59,8 @@ class BlazePoseEngine:
     def __init__(
         self, models: ModelStore, landmarks: int = 2, closer: bool = True, min_score: float = 0.4, threads: int = 2
     ) -> None:
-        self._network = LiteRtNetwork(models.path("blazepose"), threads, -1.0, 1.0)
-        self._anchors = ssd.anchors(self._network.side_px, (8, 16, 32, 32, 32), 2)
-        self._min_score, self._closer, self._measured = min_score, closer, landmarks
+        self._detector = PersonDetector(models.path("blazepose"), threads, min_score, closer)
+        self._measured = landmarks
         self._landmarks: PoseLandmarks | None = None
         if landmarks > 0:
             try:
@@ -81,39 +74,18 @@ class BlazePoseEngine:
     def close(self) -> None: ...
 
     def _persons(self, bgr: BGR) -> list[Detection]:
-        check(bgr)
-        shapes = self._look(bgr)
-        if not shapes and self._closer:
-            shapes = self._look_closer(bgr)
-        shapes.sort(key=_reach_px, reverse=True)
         found = []
-        for rank, shape in enumerate(shapes):
+        for rank, shape in enumerate(self._detector.find(bgr)):
             box = self._measure(bgr, shape) if rank < self._measured else _coarse(shape)
             found.append(detection("person", shape.score, _normalised(box, bgr), bgr))
         return best_first(found)
-
-    def _look(self, bgr: BGR) -> list[ssd.Shape]:
-        square, fit = letterbox(bgr, self._network.side_px)
-        self._network.run(square)
-        count = len(self._anchors)
-        rows, logits = self._network.output(1, count, 12)[0], self._network.output(1, count, 1)[0, :, 0]
-        found = ssd.decode(rows, logits, self._anchors, fit, self._min_score, IOU)
-        return [shape for shape in found if _reach_px(shape) > 1]
-
-    def _look_closer(self, bgr: BGR) -> list[ssd.Shape]:
-        height, width = check(bgr)
-        side = round(min(height, width) * CLOSER_SHARE)
-        if side < 2:
-            return []
-        left, top = (width - side) // 2, (height - side) // 2
-        return [shape.moved(left, top) for shape in self._look(bgr[top : top + side, left : left + side])]
 
     def _measure(self, bgr: BGR, shape: ssd.Shape) -> Box:
         coarse = _coarse(shape)
         if self._landmarks is None:
             return coarse
         x, y = shape.points[2]
-        reach = _reach_px(shape)
+        reach = reach_px(shape)
         joints = self._landmarks.joints(bgr, (x, y + CROP_BELOW * reach), CROP_SIZE * reach)
         if joints is None:
             return coarse
@@ -123,14 +95,8 @@ class BlazePoseEngine:
         return _upright(*joints.shoulders, height, SHOULDERS_BY_LANDMARKS)
 
 
-def _reach_px(shape: ssd.Shape) -> float:
-    """Shoulder centre to the detector's point 3, which gives the size of the upper body."""
-    (x2, y2), (x3, y3) = shape.points[2:4]
-    return float(np.hypot(x3 - x2, y3 - y2))
-
-
 def _coarse(shape: ssd.Shape) -> Box:
-    return _upright(*shape.points[2], HEIGHT_BY_DETECTOR * _reach_px(shape), SHOULDERS_BY_DETECTOR)
+    return _upright(*shape.points[2], HEIGHT_BY_DETECTOR * reach_px(shape), SHOULDERS_BY_DETECTOR)
 
 
 def _upright(x: float, y: float, height: float, shoulders: float) -> Box:
