@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 
 import cv2
@@ -50,8 +51,9 @@ _TRUNK = (
 
 def random_joints(random: Random) -> Joints:
     """Any pose that a person could take, and some that are hard to take."""
-    arms = [random.uniform(-25, 170) for _ in range(4)]
-    return Joints(*arms, random.uniform(0, 20), random.uniform(0.35, 1.1), random.uniform(-18, 18))
+    left, right, left_lower, right_lower = (random.uniform(-25, 170) for _ in range(4))
+    legs, turned, leaning = random.uniform(0, 20), random.uniform(0.35, 1.1), random.uniform(-18, 18)
+    return Joints(left, right, left_lower, right_lower, legs, turned, leaning)
 
 
 def figure(
@@ -140,7 +142,7 @@ class _Drawing:
         """Balls and the cones between them."""
         cover = np.zeros(self._labels.shape, np.uint8)
         ends = [(self.points[name], radius * self._height) for name, radius in zip(places, radii, strict=True)]
-        for (a, r), (b, q) in zip(ends, ends[1:], strict=False):
+        for (a, r), (b, q) in pairwise(ends):
             along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
             across = np.array([-along[1], along[0]])
             cover |= self._polygon([a + across * r, b + across * q, b - across * q, a - across * r])
