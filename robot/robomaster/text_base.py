@@ -42,6 +42,7 @@ class TextBase:
         self._watchdog = Watchdog(self._silence)
         self._link: TextLink | None = None
         self._guard: Guard | None = None
+        self._leaving = False
         self._warned_s = -math.inf
         self._pushed_s = -math.inf
         self.wake = asyncio.Event()  # for who sends
@@ -53,7 +54,7 @@ class TextBase:
 
     @property
     def ready(self) -> bool:
-        return self._link is not None and self._link.waiting_s() <= UNREADY_S
+        return self._link is not None and not self._leaving and self._link.waiting_s() <= UNREADY_S
 
     async def drive(self, command: DriveCommand) -> DriveCommand:
         sent = command.clipped(self._limits) if self.ready else STILL
@@ -74,11 +75,17 @@ class TextBase:
     # ---- the connection ----
 
     def connected(self, link: TextLink, guard: Guard) -> None:
-        self._link, self._guard = link, guard
+        self._link, self._guard, self._leaving = link, guard, False
         self._flow.reset()
         self._obedience.reset()
         self._measured.reconnected()
         self.pump()
+
+    def leaving(self) -> None:
+        """From now on it only stops, whatever is asked for."""
+        self._leaving = True
+        self._watchdog.rest()
+        self._want(STILL)
 
     def disconnected(self) -> None:
         self._link = self._guard = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable
 
 from common.errors import DeviceError
@@ -30,7 +31,7 @@ ASK_S = 0.1
 SUBSCRIBE_AGAIN_S = 2.0
 BATTERY_S, BATTERY_LOW = 20.0, 15
 LIGHT_AGAIN_S = 1.0
-FAREWELL_S = 2.0
+FAREWELL_S, STOP_SEEN_S = 2.0, 1.5
 MODE = "chassis_lead"  # the camera on its gimbal looks where the rover goes
 
 
@@ -61,14 +62,15 @@ class TextSession:
             await supervise([Job("rover's answers", self.link.run), Job("rover", self._talk)])
         finally:
             self.ready.clear()
+            self._base.leaving()
             await self._leave()
 
     # ---- the way in and out ----
 
     async def _talk(self) -> None:
         await self._greet()
-        self._guard = await Guard.start(self._wire.fileno, [GUARDS_STOP], last_words=GUARDS_LAST_WORDS)
-        self._base.connected(self.link, self._guard)
+        self.link.post("chassis speed", x=0, y=0, z=0)  # whoever had it before may have left it driving
+        guard = self._guard = await Guard.start(self._wire.fileno, [GUARDS_STOP], last_words=GUARDS_LAST_WORDS)
         jobs = [
             Job("rover's speed", self._keep_sending),
             Job("rover's watch", self._watch),
@@ -82,6 +84,8 @@ class TextSession:
             jobs.append(Job("rover's events", lambda: read_events(ip, local_ip, self._pushes.take)))
         try:
             await self._set_up()
+            self._base.connected(self.link, guard)  # from now on it may be driven
+            self._subscribe()
             self.ready.set()
             self.ready_s = self._clock()
             self.on_ready()
@@ -113,7 +117,6 @@ class TextSession:
                 await self.link.ask(command, **values)
             except DeviceError as error:
                 log.warning("%s It goes without.", error)
-        self._subscribe()
 
     def _subscribe(self) -> None:
         if self._measures:
@@ -138,16 +141,17 @@ class TextSession:
             await self._wire.close()
 
     async def _say_goodbye(self) -> None:
-        """Stops, and stays until the stop is seen."""
+        """Stops, and stays a while until the stop is seen."""
         if self.link.waiting_s() > PUSH_SILENCE_S:
             return  # nobody listens
-        await self._base.stop()
         self.link.post("chassis wheel", w1=0, w2=0, w3=0, w4=0)
-        while self._base.waits_for_stop:
-            self._base.pump()
-            self._base.enforce()
-            self._ask_pose()
-            await asyncio.sleep(WATCH_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SEEN_S):
+                while self._base.waits_for_stop:
+                    self._base.pump()
+                    self._base.enforce()
+                    self._ask_pose()
+                    await asyncio.sleep(WATCH_S)
         await self.link.ask("quit")
 
     # ---- while it lasts ----
@@ -222,9 +226,9 @@ class TextSession:
 
 
 def _numbers(words: tuple[str, ...], count: int) -> tuple[float, ...] | None:
-    """None for an error reply."""
+    """None for an error reply, and for numbers that are none."""
     try:
         numbers = tuple(float(word) for word in words[:count])
     except ValueError:
         return None
-    return numbers if len(numbers) == count else None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None

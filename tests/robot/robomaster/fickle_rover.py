@@ -23,6 +23,7 @@ class FickleRover(asyncio.Protocol):
         self.tells_seq = True
         self.in_pieces = False
         self.refuses: set[str] = set()  # first words of commands that fail
+        self.holds = ""  # answers nothing from the command on that begins so
         self.swallows = 0  # so many answers are lost
         self.heard: list[tuple[float, str]] = []
         self.held: list[str] = []  # answers that wait for `answers` to be True again
@@ -41,6 +42,7 @@ class FickleRover(asyncio.Protocol):
             message = parse(text)
             words = " ".join(message.tokens)
             self.heard.append((time.monotonic(), words))
+            self.answers = self.answers and not (self.holds and words.startswith(self.holds))
             failed = any(words.startswith(refused) for refused in self.refuses)
             answer = "fail" if failed else ANSWERS.get(words, "ok")
             if self.tells_seq and message.seq is not None:
@@ -50,7 +52,8 @@ class FickleRover(asyncio.Protocol):
             self.answer()
 
     def answer(self) -> None:
-        """All that is held back."""
+        """All that is held back; answers from now on."""
+        self.answers = True
         held, self.held = self.held[self.swallows :], []
         self.swallows = 0
         self.say("".join(held))
