@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from robot.robomaster.axes import our_pose
-from robot.robomaster.reckoning import HOME_M
+from robot.robomaster.origin import Origin
 from robot.values import Odometry, Pose, wrap_rad
 
 CARRY_S = 0.1  # a part older than this is not carried on: its push is lost or was never there
@@ -26,14 +26,12 @@ class PushedOdometry:
 
     def __init__(self) -> None:
         self._position, self._yaw, self._speed, self._turn = _Part(), _Part(), _Part(), _Part()
-        self._origin = Pose()  # in our frame, of the frame that the rover counts in
-        self._raw: Pose | None = None  # the last one, in the rover's frame
-        self._restarted = False
+        self._origin = Origin()
 
     def restart(self) -> None:
         """Another connection: the rover may have been switched off and on, and count from zero again."""
         self._position, self._yaw, self._speed, self._turn = _Part(), _Part(), _Part(), _Part()
-        self._restarted = True
+        self._origin.reconnected()
 
     def on_position(self, time_s: float, x_m: float, y_m: float) -> None:
         self._position = _finite(self._position, _Part(time_s, (x_m, y_m)))
@@ -66,28 +64,8 @@ class PushedOdometry:
             raw.y_m + (sin * forward_mps + cos * left_mps) * carry_s,
             wrap_rad(heading),
         )
-        if self._restarted and self._raw is not None and _is_home(raw) and not _is_home(self._raw):
-            self._origin = _origin(_placed(self._origin, self._raw), raw)  # our frame goes on where it was
-        self._restarted, self._raw = False, raw
-        return Odometry(time_s, _placed(self._origin, raw), forward_mps, left_mps, turn_radps)
+        return Odometry(time_s, self._origin.place(raw), forward_mps, left_mps, turn_radps)
 
 
 def _finite(before: _Part, now: _Part) -> _Part:
     return now if all(map(math.isfinite, now.values)) else before
-
-
-def _is_home(raw: Pose) -> bool:
-    return math.hypot(raw.x_m, raw.y_m) <= HOME_M
-
-
-def _placed(origin: Pose, raw: Pose) -> Pose:
-    cos, sin = math.cos(origin.heading_rad), math.sin(origin.heading_rad)
-    x_m, y_m = cos * raw.x_m - sin * raw.y_m, sin * raw.x_m + cos * raw.y_m
-    return Pose(origin.x_m + x_m, origin.y_m + y_m, wrap_rad(origin.heading_rad + raw.heading_rad))
-
-
-def _origin(wanted: Pose, raw: Pose) -> Pose:
-    """Where the rover's frame lies, if `raw` in it is `wanted` in ours."""
-    heading = wrap_rad(wanted.heading_rad - raw.heading_rad)
-    turned = _placed(Pose(0.0, 0.0, heading), raw)
-    return Pose(wanted.x_m - turned.x_m, wanted.y_m - turned.y_m, heading)

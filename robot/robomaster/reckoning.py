@@ -4,13 +4,13 @@ import math
 from collections import deque
 
 from robot.robomaster.axes import DjiSpeed, our_pose, our_speed
+from robot.robomaster.origin import Origin
 from robot.values import STILL, DriveCommand, Limits, Odometry, Pose, wrap_rad
 
 WINDOW_S = 0.13  # positions of so long give the speed: seven at 50 Hz, and half of it is how late the speed is
 LEAST_SPAN_S = 0.05
 MERGE_S = 0.005  # what comes closer together was held up on the way; only the newest of it tells the time
 SPEED_FRESH_S = 0.25
-HOME_M = 0.1  # so near to the origin is a rover that was just switched on
 STEP_S = 0.02
 
 
@@ -21,17 +21,15 @@ class Measured:
         self._track: deque[tuple[float, float, float]] = deque(maxlen=64)  # time, x, y in our axes, raw origin
         self._turning: deque[tuple[float, float]] = deque(maxlen=64)  # time, heading (unwrapped)
         self._speed: tuple[float, DriveCommand] | None = None
-        self._raw: Pose | None = None
-        self._origin = Pose()  # of the rover's own frame, in ours
-        self._reconnected = False
+        self._origin = Origin()
         self.newest: Odometry | None = None
 
     def reconnected(self) -> None:
-        """Anything may have happened: it may have been carried, or switched off and on."""
+        """Anything may have happened meanwhile."""
         self._track.clear()
         self._turning.clear()
         self._speed = None
-        self._reconnected = True
+        self._origin.reconnected()
 
     def position(self, time_s: float, x_m: float, y_m: float) -> None:
         """A push: complete once the heading is known."""
@@ -80,12 +78,7 @@ class Measured:
         else:
             forward, left = spoken.forward_mps, spoken.left_mps
         _, x, y = self._track[-1]
-        raw = Pose(x, y, wrap_rad(heading))
-        if self._reconnected:
-            self._reconnected = False
-            self._anchor(raw)
-        self._raw = raw
-        self.newest = Odometry(now_s, _placed(self._origin, raw), forward, left, turn)
+        self.newest = Odometry(now_s, self._origin.place(Pose(x, y, wrap_rad(heading))), forward, left, turn)
 
     def _spoken(self, now_s: float) -> DriveCommand:
         """The speed where the last positions do not tell: what the rover said itself, or what it was just before."""
@@ -95,18 +88,6 @@ class Measured:
         if last is not None and now_s - last.time_s <= SPEED_FRESH_S:
             return DriveCommand(last.forward_mps, last.left_mps, last.turn_radps)
         return STILL
-
-    def _anchor(self, raw: Pose) -> None:
-        """Switched off and on it counts from zero again: our frame goes on where it was."""
-        before = self._raw
-        if before is None or math.hypot(raw.x_m, raw.y_m) > HOME_M or math.hypot(before.x_m, before.y_m) <= HOME_M:
-            return
-        there = _placed(self._origin, before)
-        turned = wrap_rad(there.heading_rad - raw.heading_rad)
-        cos, sin = math.cos(turned), math.sin(turned)
-        self._origin = Pose(
-            there.x_m - cos * raw.x_m + sin * raw.y_m, there.y_m - sin * raw.x_m - cos * raw.y_m, turned
-        )
 
 
 class FromCommands:
@@ -149,15 +130,6 @@ class FromCommands:
 def _towards(value: float, goal: float, speed_up: float, slow_down: float) -> float:
     step = slow_down if abs(goal) < abs(value) or goal * value < 0 else speed_up
     return value + min(max(goal - value, -step), step)
-
-
-def _placed(origin: Pose, pose: Pose) -> Pose:
-    cos, sin = math.cos(origin.heading_rad), math.sin(origin.heading_rad)
-    return Pose(
-        origin.x_m + cos * pose.x_m - sin * pose.y_m,
-        origin.y_m + sin * pose.x_m + cos * pose.y_m,
-        wrap_rad(origin.heading_rad + pose.heading_rad),
-    )
 
 
 def _slope(points: list[tuple[float, float]], now_s: float) -> float | None:

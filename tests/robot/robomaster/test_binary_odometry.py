@@ -106,3 +106,12 @@ def test_scroll_goes_round_on_top_and_breathes_below() -> None:
     below, above = led_orders(Light(Effect.SCROLL, (9, 9, 9), 1.0))
     assert (below.parts, below.effect) == (LedBits.BOTTOM_ALL, Lamp.BREATH)
     assert (above.parts, above.effect, above.leds) == (LedBits.TOP_ALL, Lamp.SCROLLING, 0x0F)
+
+
+def test_rover_that_had_only_turned_and_was_switched_off_and_on_looks_where_it_looked() -> None:
+    pushed = fed(10.0, 0.0, 0.0, 120.0)
+    before = newest(pushed).pose
+    pushed.restart()
+    pushed.on_yaw(40.0, 0.5)
+    pushed.on_position(40.0, 0.0, 0.0)
+    assert newest(pushed).pose.heading_rad == pytest.approx(before.heading_rad, abs=0.01)

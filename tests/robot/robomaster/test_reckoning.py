@@ -127,3 +127,19 @@ def test_waits_between_tries_grow_to_ten_seconds_and_start_again() -> None:
     assert [backoff.next_s() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
     backoff.reset()
     assert backoff.next_s() == 0.5
+
+
+def test_a_rover_that_had_only_turned_on_the_spot_and_was_switched_off_and_on_looks_where_it_looked() -> None:
+    measured = Measured()
+    measured.pose(0.0, 0.02, 0.01, 90.0)
+    before = measured.newest
+    measured.reconnected()
+    measured.pose(30.0, 0.0, 0.0, 0.0)
+    after = measured.newest
+    assert before is not None
+    assert after is not None
+    assert after.pose.heading_rad == pytest.approx(before.pose.heading_rad)
+    measured.reconnected()
+    measured.pose(33.0, 0.0, 0.0, 20.0)  # only out of reach while it turned on
+    assert measured.newest is not None
+    assert measured.newest.pose.heading_rad == pytest.approx(before.pose.heading_rad - math.radians(20))
