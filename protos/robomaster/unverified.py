@@ -13,6 +13,14 @@ SPEED_HOLD_S: float | None = None
 """For how long a speed that is not repeated is driven. None: for ever. Nobody wrote down a limit, and DJI's examples
 rely on there being none for seconds."""
 
+POSITION_AND_ATTITUDE_SHARE_A_FRAME = True
+"""Position and attitude count from the same moment, when the robot was switched on: x of the position points where yaw
+is 0. Odometry puts both together to one pose; speeds along the robot come out of that."""
+
+GYRO_Z_CLOCKWISE_RADPS = 1.0
+"""What 1 in the third of the IMU's turn rates is clockwise, in rad/s: the yaw's own direction, as x forward, y right,
+z down make it."""
+
 # --- binary -----------------------------------------------------------------------------------------------------
 
 HEARTBEAT_TIMEOUT_S = 3.0

@@ -25,5 +25,5 @@ def our_speed(speed: DjiSpeed) -> DriveCommand:
 
 
 def our_pose(x_m: float, y_m: float, yaw_deg: float) -> Pose:
-    """From position (origin where the rover was switched on) and attitude."""
+    """From position and attitude, both counted from where it was switched on (`unverified` says so, too)."""
     return Pose(x_m, 0.0 - y_m, wrap_rad(-math.radians(yaw_deg)))

@@ -8,6 +8,7 @@ out of those, and so knows it later.)
 import math
 from dataclasses import dataclass
 
+from protos.robomaster.unverified import GYRO_Z_CLOCKWISE_RADPS
 from robot.robomaster.axes import our_pose
 from robot.robomaster.origin import Origin
 from robot.values import Odometry, Pose, wrap_rad
@@ -43,9 +44,9 @@ class PushedOdometry:
         """In the rover's own frame."""
         self._speed = _finite(self._speed, _Part(time_s, (x_mps, y_mps)))
 
-    def on_turn(self, time_s: float, z_radps: float) -> None:
-        """Clockwise: the gyroscope's z points down."""
-        self._turn = _finite(self._turn, _Part(time_s, (z_radps,)))
+    def on_turn(self, time_s: float, gyro_z: float) -> None:
+        """The gyroscope's z points down."""
+        self._turn = _finite(self._turn, _Part(time_s, (gyro_z * GYRO_Z_CLOCKWISE_RADPS,)))
 
     def newest(self) -> Odometry | None:
         """None before the first position and attitude of this connection."""

@@ -96,7 +96,7 @@ async def test_opened_s1_is_driven_with_its_place_reckoned_from_commands() -> No
 
 def test_camera_of_an_s1_is_refused_before_anything_runs() -> None:
     parts = binary_rover_of(RobotConfig(), RobomasterBinaryConfig(profile="s1"))
-    with pytest.raises(ConfigError, match="an S1 refuses its video"):
+    with pytest.raises(ConfigError, match="an opened S1 refuses to send its video"):
         parts.camera(RobomasterCameraConfig())
 
 
