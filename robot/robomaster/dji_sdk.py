@@ -134,7 +134,7 @@ class DjiRover:
                 self._chore(lambda: self._set_lamps(light))
             await supervise(
                 [
-                    Job("dji wheels", lambda: asyncio.shield(driving)),
+                    Job("dji wheels", lambda: _driven(driving)),
                     Job("dji chores", lambda: self._do_chores(loop, hands)),
                     Job("dji watch", self._watch),
                 ]
@@ -145,7 +145,7 @@ class DjiRover:
                 wheels.end()
                 await asyncio.wait([driving], timeout=1.0)  # its last zeros
             if guard is not None:
-                await guard.close()
+                await guard.close(stands=driving is not None and driving.done() and not driving.exception())
             closing = asyncio.wrap_future(hands.submit(_close, robot))
             hands.shutdown(wait=False)
             await asyncio.wait([closing], timeout=CLOSE_S)  # it may hang in there for good; then it is left behind
@@ -253,6 +253,14 @@ def _in_loop(loop: asyncio.AbstractEventLoop, take: Callable[[Any], object]) -> 
             loop.call_soon_threadsafe(take, values)
 
     return told
+
+
+async def _driven(driving: "asyncio.Future[None]") -> None:
+    """Raises DeviceError for whatever the package trips over."""
+    try:
+        await asyncio.shield(driving)
+    except Exception as error:
+        raise DeviceError(f"rover: DJI's package failed at driving ({error}).") from error
 
 
 async def _guard_of(robot: Any) -> Guard | None:

@@ -108,11 +108,12 @@ class Guard:
             self.alive = False
             log.warning("guard: its process is gone (%s): nobody stops the rover if this one is killed", error)
 
-    async def close(self) -> None:
-        """Orderly: the guard sends nothing and ends."""
+    async def close(self, stands: bool = True) -> None:
+        """Orderly: the guard sends nothing and ends. Unless it `stands`: then it sends all that it has, and ends."""
         self.alive = False
         with contextlib.suppress(OSError):
-            self._pair.send(guard_process.FAREWELL)
+            if stands:
+                self._pair.send(guard_process.FAREWELL)
         self._pair.close()
         await asyncio.shield(asyncio.to_thread(self._reap))
 

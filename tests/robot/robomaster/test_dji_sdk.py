@@ -12,6 +12,7 @@ from common.errors import ConfigError
 from common.supervise import Job, supervise
 from protos.robomaster.ids import NOTES
 from robot.config import RobotConfig
+from robot.robomaster.binary_base import STOP_FRAMES
 from robot.robomaster.config import DjiSdkConfig, RobomasterCameraConfig
 from robot.robomaster.dji_sdk import DjiRover, dji_rover_of, load_package
 from robot.values import ArmourSide, DriveCommand, Effect, Light, Sound
@@ -151,3 +152,20 @@ def test_its_video_is_refused() -> None:
     parts = dji_rover_of(RobotConfig(), DjiSdkConfig(), fake_package)
     with pytest.raises(ConfigError, match="robomaster-binary"):
         parts.camera(RobomasterCameraConfig())
+
+
+async def test_package_that_breaks_while_it_drives_is_stopped_by_the_guard_and_connected_again() -> None:
+    async with connected() as (rover, robot):
+        await drive_until(rover, robot, lambda: any(speed[0] for speed in robot.chassis.speeds))
+        connection = robot.client._conn
+        told = connection._sock.dup()
+
+        def broken(**_: float) -> bool:
+            raise OSError("the package's socket is gone")
+
+        robot.chassis.drive_speed = broken  # type: ignore[method-assign]
+        with told:
+            told.setblocking(False)
+            await until(lambda: len(FakeRobot.made) == 2 and rover.ready)
+            heard = [told.recv(100) for _ in range(2)]
+        assert heard == STOP_FRAMES
