@@ -44,13 +44,12 @@ class RobomasterCamera:
         ip = await self._switch.start_video(self._config.resolution)
         self._is_on = True
         ip = self._config.ip or ip
-        stream = _Stream(ip, (self.model.width_px, self.model.height_px))
+        self._stream = _Stream(ip, (self.model.width_px, self.model.height_px))
         try:
-            await _connect(ip, stream)
+            await _connect(ip, self._stream)
         except BaseException:
             await self.close()
             raise
-        self._stream = stream
 
     async def latest(self) -> Frame:
         stream = self._stream
@@ -94,7 +93,6 @@ async def _connect(ip: str, stream: "_Stream") -> None:
             return
         except (OSError, TimeoutError) as error:
             if not tries_left:
-                stream.close()
                 raise DeviceError(
                     f"camera robomaster: no video from {ip}:{VIDEO_PORT} ({error}). An opened S1 gives none; "
                     "an EP does after `stream on`: is another program looking?"

@@ -1,7 +1,9 @@
 """The rover's camera: cutting the stream into pictures, and pictures of the emulated robot."""
 
 import asyncio
+import contextlib
 import sys
+import threading
 import time
 from fractions import Fraction
 
@@ -162,3 +164,23 @@ async def test_where_there_is_no_video_the_camera_says_what_to_do(monkeypatch: p
         monkeypatch.setitem(sys.modules, "av", None)
         with pytest.raises(DeviceError, match=r"pip install 'tagalong\[robomaster\]'"):
             await nowhere.open()
+
+
+def decoders() -> int:
+    return sum(thread.name == "video" for thread in threading.enumerate())
+
+
+async def test_a_camera_that_is_given_up_while_it_opens_leaves_no_thread_behind() -> None:
+    class Switch:
+        async def start_video(self, resolution: str) -> str:
+            return "127.0.40.64"  # nobody listens there
+
+        async def stop_video(self) -> None: ...
+
+    camera = RobomasterCamera(RobomasterCameraConfig(), Switch())
+    opening = asyncio.create_task(camera.open())
+    await until(lambda: decoders() == 1, "its decoder")
+    opening.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await opening
+    await until(lambda: decoders() == 0, "its decoder to end")
