@@ -82,7 +82,8 @@ class VideoService:
     async def _stream(self, pen: ThreadPoolExecutor) -> None:
         """At one size, until it is switched off or the last viewer has gone."""
         resolution = self._resolution
-        assert resolution is not None
+        if resolution is None:  # off again before this task came to it
+            return
         loop = asyncio.get_running_loop()
         encoder = await loop.run_in_executor(pen, Encoder, resolution, 1 / self._period_s)
         for viewer in self._viewers:

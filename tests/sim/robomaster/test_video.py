@@ -120,6 +120,17 @@ async def test_nothing_is_drawn_while_nobody_looks_or_the_stream_is_off() -> Non
         await until(lambda: not service._wanted.is_set())  # the viewer's end was noticed
 
 
+async def test_a_stream_that_is_on_for_no_more_than_an_instant_ends_nothing() -> None:
+    service = VideoService(Camera(), IP)
+    async with running(service), connected() as reader:
+        await until(lambda: len(service._viewers) == 1)
+        service.start()
+        service.stop()
+        await asyncio.sleep(0)
+        service.start(Resolution.P360)
+        assert (await decoded(reader, 1))[0].width == 640
+
+
 @pytest.mark.skipif(gl.missing() is not None, reason=str(gl.missing()))
 async def test_the_picture_is_what_the_camera_sees_of_the_world() -> None:
     world = Bench(room(person=(2.0, 0.0))).world
