@@ -62,7 +62,7 @@ class Chassis:
     # ---- what a driver asks of it ----
 
     def drive(self, now_s: float, command: DriveCommand) -> DriveCommand:
-        """Set the wheels' speed; returns what is really set. They stop 0.25 s after the last call."""
+        """Set the wheels' speed; returns what is really set. They stop 0.2 s after the last call."""
         return self._drive.command(now_s, command)
 
     def odometry(self, now_s: float) -> Odometry:

@@ -9,7 +9,9 @@ from robot.values import STILL, DriveCommand, Limits, Odometry, Pose
 from sim.scene import ROVER_INERTIA, ROVER_KG, TIMESTEP_S, WHEEL_RADIUS_M, WHEELS
 
 LAG_S = 0.06  # time constant of the wheels' speed control: most of a step is there within 0.1 s
-WATCHDOG_S = 0.25  # without a command for that long the wheels stop by themselves
+# Without a command for that long the wheels stop by themselves; they stand half a second after the last one, even
+# from 1.1 m/s.
+WATCHDOG_S = 0.2
 GRIP_MPS2 = 5.0  # rubber rollers on a smooth floor hold about half their weight: more push than this slips
 TURN_GRIP_RADPS2 = 15.0
 SLIP = 0.01  # share of the travel that wheel counts miss

@@ -92,7 +92,7 @@ class World:
             self._step_once()
 
     def drive(self, command: DriveCommand) -> DriveCommand:
-        """Set the wheels' speed; returns what is really set. They stop 0.25 s after the last call."""
+        """Set the wheels' speed; returns what is really set. They stop 0.2 s after the last call."""
         return self._rover.drive(self.time_s, command)
 
     def odometry(self) -> Odometry:

@@ -9,8 +9,8 @@ from sim.robomaster.body import Sensed, Touch
 from sim.robomaster.driving import SPEED_MAX_MPS, TURN_MAX_DEGPS
 from sim.robomaster.values import HitSide, Led, LedState, Position
 
-# It brakes as hard as the rollers hold: from 0.5 m/s a robot whose program died stands 0.5 s later (the watchdog's
-# 0.25 s, then 0.04 s at the rollers' limit, then the wheels' lag).
+# It brakes as hard as the rollers hold: from 0.5 m/s a robot whose program died stands 0.45 s later (the watchdog's
+# 0.2 s, then 0.04 s at the rollers' limit, then the wheels' lag).
 ROBOMASTER_LIMITS = Limits(SPEED_MAX_MPS, SPEED_MAX_MPS, math.radians(TURN_MAX_DEGPS), brake_mps2=20.0)
 SIDES = {
     Side.BACK: HitSide.BACK,

@@ -89,8 +89,8 @@ def test_commands_beyond_the_limits_are_cut_and_told() -> None:
 def test_wheels_stop_by_themselves_when_commands_cease() -> None:
     world = World(made())
     drive(world, DriveCommand(forward_mps=0.6), 2.0)
-    world.step(0.2)
-    assert forward_mps(world) == pytest.approx(0.6, abs=0.02)  # the watchdog's 0.25 s have not passed
+    world.step(0.15)
+    assert forward_mps(world) == pytest.approx(0.6, abs=0.02)  # the watchdog's 0.2 s have not passed
     world.step(0.7)
     assert forward_mps(world) < 0.01
 
