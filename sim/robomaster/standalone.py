@@ -132,7 +132,7 @@ def how_to_connect(emulator: Emulator) -> str:
         f'  DJI\'s package   robomaster.config.ROBOT_IP_STR = "{ip}"; '
         f'robomaster.config.LOCAL_IP_STR = "{ip if ip.startswith("127.") else "..."}"; '
         'robot.Robot().initialize(conn_type="sta")\n'
-        f"  this project    tagalong robot --driver robomaster-text   with base.connection sta, base.ip {ip}\n"
+        f"  this project    tagalong robot --driver robomaster-text --connection sta --rover-ip {ip} --camera 0\n"
         f"  ports           text {TEXT_PORT}, events {TEXT_EVENT_PORT}, binary UDP {HANDSHAKE_PORT} and {BINARY_PORT} "
         f"(TCP too), video {VIDEO_PORT}, audio {AUDIO_PORT}{ftp}"
     )
