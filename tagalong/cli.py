@@ -22,6 +22,8 @@ COMMANDS = {
     "sim": Command("sim.cli", "sim", "Run the whole system in a simulated world.", "sim"),
     "robot": Command("robot.cli", "robot", "Run a robot.", "robot"),
     "edge": Command("edge_server.cli", "edge", "Run an edge server.", "edge"),
+    "mirror": Command("mirror.cli", "mirror", "Try garments on, before a webcam.", "mirror"),
+    "garments": Command("edge_server.garments.cli", "app", "List, add and show garments to try on.", "edge"),
     "models": Command("edge_server.models.cli", "app", "Pull, list and find model files.", "edge"),
 }
 
