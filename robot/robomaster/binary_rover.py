@@ -56,6 +56,7 @@ class BinaryRover:
         self.video = BinaryVideo(config)
         self.link: Link | None = None
         self.ip: str | None = None
+        self._found_ip: str | None = None  # of a rover that was the first to be heard
         self.identity: Identity | None = None
         self.battery_percent: int | None = None
         self.connections = 0
@@ -85,7 +86,7 @@ class BinaryRover:
 
     async def _connection(self) -> None:
         config = self._config
-        ip = await rover_ip(config)
+        ip = self._found_ip or await rover_ip(config)
         local_ip = local_ip_of(config, ip)
         tcp = config.protocol == "tcp"
         sock = bound_socket(local_ip, tcp)
@@ -107,12 +108,15 @@ class BinaryRover:
             await _leave(link, self._clock() - link.heard_s < READY_S)
 
     async def _session(self, link: Link, ip: str) -> None:
-        identity = await take_charge(link, self._config.profile)
+        config = self._config
+        identity = await take_charge(link, config.profile)
         await subscribe(link, self._wanted())
         link.listen(Command.HIT_EVENT, self._on_hit)  # pushed to whoever is in SDK mode
         now_s = self._clock()
         self.base.felt_s = self.base.answered_s = now_s
         self.link, self.ip, self.identity = link, ip, identity
+        if config.serial_number is None:
+            self._found_ip = ip  # never another one, which happens to be heard first the next time
         self.connections, self.trouble = self.connections + 1, ""
         log.info("rover %s: %s, firmware %s", ip, identity.serial_number, identity.firmware)
         await supervise(

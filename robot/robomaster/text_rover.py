@@ -33,6 +33,7 @@ class TextRover:
         self.pushes = PushReader(self.base, self.hits)
         self.trouble = ""  # why there is no connection
         self.connections = 0
+        self._found_ip: str | None = None  # of a rover that was the first to be heard
         self._session: TextSession | None = None
         self._video = False
         self._changed = asyncio.Event()
@@ -92,6 +93,8 @@ class TextRover:
 
     def _got_ready(self) -> None:
         self.connections += 1
+        if self._config.serial_number is None and self._session is not None:
+            self._found_ip = self._session.ip  # never another one, which happens to be heard first the next time
         self._tell()
 
     async def _ready_session(self) -> TextSession:
@@ -117,6 +120,8 @@ class TextRover:
                 ip = AP_IP
             case None, "rndis":
                 ip = RNDIS_IP
+            case _ if self._found_ip is not None:
+                ip = self._found_ip
             case _:
                 here = local_ip if local_ip is not None and local_ip.startswith("127.") else EVERYWHERE
                 ip = await find_rover(config.serial_number, here)

@@ -26,9 +26,14 @@ class Wire:
     name: str  # for messages
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    fileno: int
+    fd: int
     ip: str | None = None  # of the rover; None: serial
     local_ip: str | None = None
+
+    @property
+    def fileno(self) -> int:
+        """-1 where it is gone: the number may mean another connection by now."""
+        return -1 if self.writer.transport.is_closing() else self.fd
 
     async def close(self) -> None:
         """At once: what has not left yet stays here. The rover must not get it later."""

@@ -163,7 +163,7 @@ async def test_package_that_breaks_while_it_drives_is_stopped_by_the_guard_and_c
         def broken(**_: float) -> bool:
             raise OSError("the package's socket is gone")
 
-        robot.chassis.drive_speed = broken  # type: ignore[method-assign]
+        robot.chassis.drive_speed = broken  # type: ignore[method-assign, assignment]
         with told:
             told.setblocking(False)
             await until(lambda: len(FakeRobot.made) == 2 and rover.ready)

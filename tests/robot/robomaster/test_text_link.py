@@ -15,6 +15,7 @@ from robot.robomaster.text_rover import TextRover
 from robot.values import STILL, DriveCommand
 from sim.robomaster.identity import Identity
 from tests.robot.robomaster.emulated import (
+    FAR_S,
     Room,
     connected,
     drive_for,
@@ -114,8 +115,9 @@ async def test_what_the_rover_refuses_is_said_and_done_without(caplog: pytest.Lo
     robot = FickleRover()
     robot.refuses = {"robot mode", "armor", "chassis speed x"}
     async with robot.listening("127.0.40.26"), connected(scripted("127.0.40.26")) as rover:
-        await drive_for(rover, AHEAD, 0.3)
-        assert rover.base.refused > 3
+        async with asyncio.timeout(FAR_S):
+            while rover.base.refused <= 3:
+                await drive_for(rover, AHEAD, 0.05)
     assert "refuses to drive: 'fail'" in caplog.text
     assert "'fail' to `robot mode`" in caplog.text
 

@@ -1,14 +1,18 @@
 """The rover must not move, and the program must not end, whatever comes between it and the text client."""
 
 import asyncio
+import socket
+import struct
+from contextlib import AsyncExitStack
 
 import pytest
 
 from common.supervise import Job
 from robot.robomaster.text_rover import TextRover
+from robot.robomaster.text_wire import open_tcp
 from robot.values import DriveCommand
 from tests.robot.robomaster import fickle_rover
-from tests.robot.robomaster.emulated import connected, drive_for, running, text_config, until
+from tests.robot.robomaster.emulated import Room, connected, drive_for, running, text_config, until
 from tests.robot.robomaster.fickle_rover import FickleRover
 
 AHEAD = DriveCommand(0.5)
@@ -83,3 +87,30 @@ async def test_a_number_that_is_none_does_not_end_the_program(number: str, monke
         assert rover.base.ready
         assert rover.base.battery_percent is None
         assert rover.connections == 1
+
+
+async def test_of_two_rovers_in_the_network_the_other_one_is_not_taken_when_the_first_is_gone() -> None:
+    here = "127.0.40.104"
+    first, other = Room("127.0.40.85", announce_to=(here,)), Room("127.0.40.86", announce_to=(here,))
+    rover = TextRover(text_config(None, connection="sta", local_ip=here))
+    async with AsyncExitStack() as client:
+        async with first.switched_on():
+            await client.enter_async_context(running(Job("rover", rover.run)))
+            await until(lambda: rover.base.ready, "a connection")
+        async with other.switched_on():
+            await until(lambda: "127.0.40.85: its text port" in rover.trouble, "the reason")
+            assert other.emulator.rover.owner is None
+
+
+async def test_a_connection_that_broke_gives_its_number_to_no_guard() -> None:
+    robot = FickleRover()
+    async with robot.listening("127.0.40.87"):
+        wire = await open_tcp("127.0.40.87")
+        assert wire.fileno > 0
+        await until(lambda: robot.transport is not None, "the connection")
+        assert robot.transport is not None
+        sock = robot.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        robot.transport.abort()  # a reset, not an orderly end
+        await until(lambda: wire.fileno == -1, "the end")
+        await wire.close()
