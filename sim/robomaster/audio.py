@@ -6,6 +6,7 @@ import time
 from fractions import Fraction
 
 from protos.robomaster.ids import AUDIO_PORT
+from protos.robomaster.unverified import VIDEO_LATENCY_S
 from sim.robomaster.encoder import require_av
 from sim.robomaster.listening import listen
 
@@ -44,6 +45,7 @@ class AudioService:
         self.ready = asyncio.Event()
         self._ip = ip
         self._is_on = False
+        self._ends_s = 0.0  # when the last packet comes of a stream that was switched off
         self._listeners: set[Listener] = set()
         self._wanted = asyncio.Event()
 
@@ -58,7 +60,8 @@ class AudioService:
         self._look_around()
 
     def stop(self) -> None:
-        self._is_on = False
+        """What was heard by now still comes, as late as the pictures."""
+        self._is_on, self._ends_s = False, time.monotonic() + VIDEO_LATENCY_S
         self._look_around()
 
     async def run(self) -> None:
@@ -70,7 +73,8 @@ class AudioService:
             packets = await asyncio.to_thread(silence)
             number, due_s = 0, time.monotonic()
             while True:
-                await self._wanted.wait()
+                if time.monotonic() >= self._ends_s:
+                    await self._wanted.wait()
                 for listener in self._listeners:
                     listener.send(packets[number % len(packets)])
                 number, due_s = number + 1, max(due_s + PACKET_S, time.monotonic() - LATE_S)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from common.errors import DeviceError
 from protos.robomaster.ids import VIDEO_PORT, Resolution
+from protos.robomaster.unverified import VIDEO_LATENCY_S
 from sim.robomaster.camera import PictureSource
 from sim.robomaster.encoder import Chunk, Encoder, require_av
 from sim.robomaster.listening import listen
@@ -34,6 +35,7 @@ class VideoService:
         self._ip = ip
         self._period_s = 1 / fps
         self._resolution: Resolution | None = None  # None: the stream is off
+        self._ends_s = 0.0  # when the last picture comes of a stream that was switched off
         self._viewers: set[Viewer] = set()
         self._wanted = asyncio.Event()  # the stream is on and somebody looks
         self._pen: ThreadPoolExecutor | None = None
@@ -54,8 +56,8 @@ class VideoService:
         self._look_around()
 
     def stop(self) -> None:
-        """Viewers stay connected; nothing comes any more."""
-        self._resolution = None
+        """Viewers stay connected. What the camera has taken by now still comes, then nothing any more."""
+        self._resolution, self._ends_s = None, time.monotonic() + VIDEO_LATENCY_S
         self._look_around()
 
     async def run(self) -> None:
@@ -90,7 +92,7 @@ class VideoService:
             viewer.begin_anew()
         width_px, height_px = resolution.size_px
         due_s = time.monotonic()
-        while self._wanted.is_set() and self._resolution is resolution:
+        while self._goes_on(resolution):
             bgr = await self._source.picture(width_px, height_px)
             as_key = any(viewer.is_new for viewer in self._viewers)
             for chunk in await loop.run_in_executor(pen, encoder.encode, bgr, as_key):
@@ -100,6 +102,11 @@ class VideoService:
             now_s = time.monotonic()
             due_s = max(due_s + self._period_s, now_s)  # pictures that were missed are left out
             await asyncio.sleep(due_s - now_s)
+
+    def _goes_on(self, resolution: Resolution) -> bool:
+        if self._resolution is None:
+            return bool(self._viewers) and time.monotonic() < self._ends_s
+        return bool(self._viewers) and self._resolution is resolution
 
     def _look_around(self) -> None:
         if self._resolution is not None and self._viewers:

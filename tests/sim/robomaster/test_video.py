@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 
 import av
@@ -129,6 +130,33 @@ async def test_a_stream_that_is_on_for_no_more_than_an_instant_ends_nothing() ->
         await asyncio.sleep(0)
         service.start(Resolution.P360)
         assert (await decoded(reader, 1))[0].width == 640
+
+
+async def test_what_was_in_the_camera_still_comes_after_the_stop() -> None:
+    """DJI's package waits for three seconds where nothing comes any more."""
+    camera = Camera()
+    service = VideoService(camera, IP)
+    async with running(service), connected() as reader:
+        service.start()
+        await decoded(reader, 2)
+        service.stop()
+        asked = len(camera.asked)
+        await until(lambda: len(camera.asked) >= asked + 2)
+        await until(lambda: time.monotonic() > service._ends_s)
+        asked = len(camera.asked)
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+        assert len(camera.asked) <= asked + 1
+
+
+async def test_the_last_sounds_still_come_after_the_stop() -> None:
+    service = AudioService(IP)
+    async with running(service), connected(AUDIO_PORT) as reader:
+        service.start()
+        async with asyncio.timeout(DEADLINE_S):
+            await reader.readexactly(60)
+            service.stop()
+            await reader.readexactly(3 * 60)
 
 
 @pytest.mark.skipif(gl.missing() is not None, reason=str(gl.missing()))
