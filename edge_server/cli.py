@@ -22,7 +22,9 @@ Examples:\n
   tagalong edge --id hall --colour '#2e86de'         a name and the light of a robot served from here\n
   tagalong edge --task person --engine person=yolo   only persons, found by YOLO\n
   tagalong edge --port 0 --no-liquidedge --interface 127.0.0.1   a second one, on this machine only\n
-  tagalong edge --face-host gpu1:50053               an aggregator: faces are found by another server
+  tagalong edge --face-host gpu1:50053               an aggregator: faces are found by another server\n
+  tagalong edge --task tryon                         a node of the virtual mirror: pose, body areas, try-on\n
+  tagalong edge --tryon grpc://gpu1:50050            the same, with garments put on by another node
 """
 
 
@@ -49,12 +51,23 @@ def edge(
     ] = None,
     task: Annotated[
         list[str] | None,
-        typer.Option(help="person, face or coco; may be repeated. [default: all there are models for]"),
+        typer.Option(
+            help="person, face, coco, pose, parsing or tryon; may be repeated. [default: all detectors with a model]"
+        ),
     ] = None,
     engine: Annotated[
         list[str] | None, typer.Option(help="TASK=ENGINE, for example face=haar; may be repeated.")
     ] = None,
     yolo_model: Annotated[str | None, typer.Option(help="Path or name of a YOLO model; turns task coco on.")] = None,
+    pose: Annotated[
+        str | None, typer.Option(help="Key points of people: local, grpc://HOST:PORT, an engine (blazepose) or none.")
+    ] = None,
+    parsing: Annotated[
+        str | None, typer.Option(help="Areas of the body: local, grpc://HOST:PORT, an engine (derived) or none.")
+    ] = None,
+    tryon: Annotated[
+        str | None, typer.Option(help="Try-on: local, grpc://HOST:PORT, an engine (warp, viton:folder=...) or none.")
+    ] = None,
     zone: Annotated[str | None, typer.Option(help="Free text; 'onboard' is chosen last by robots.")] = None,
     colour: Annotated[
         str | None, typer.Option(help="'#rrggbb', the light of a robot served from here. [default: from the id]")
@@ -90,6 +103,9 @@ def edge(
         "colour": colour,
         "tasks": task or None,
         "yolo_model": yolo_model,
+        "tryon.pose": pose,
+        "tryon.parsing": parsing,
+        "tryon.tryon": tryon,
         "metrics_port": metrics_port,
         "scheduler.capacity": capacity,
         "liquidedge.enabled": liquidedge,
@@ -142,21 +158,25 @@ async def _run(file: Path | None, overrides: dict[str, Any], ready_file: Path | 
     from edge_server.engines.registry import for_tasks
     from edge_server.models.store import ModelStore
     from edge_server.server import EdgeServer, write_ready_file
+    from edge_server.tryon.stages import make_engines
 
-    engines = for_tasks(
-        ModelStore(),
-        tasks=settings.tasks or None,
-        engines={str(task): name for task, name in settings.engines.items()},
-        yolo_model=settings.yolo_model,
-    )
-    server = EdgeServer(settings, engines)
+    models = ModelStore()
+    engines = {}
+    if settings.wants_detection:
+        engines = for_tasks(
+            models,
+            tasks=settings.detection_tasks or None,
+            engines={str(task): name for task, name in settings.engines.items()},
+            yolo_model=settings.yolo_model,
+        )
+    server = EdgeServer(settings, engines, make_engines(settings, models))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
 
     def ready(server: EdgeServer) -> None:
         gc.freeze()  # what was loaded stays: the collector need not look at it again between two frames
-        about = ", ".join(f"{task.name} by {task.engine}" for task in server.dispatcher.tasks)
+        about = ", ".join(f"{task.name} by {task.engine}" for task in server.tasks)
         print(
             f"tagalong edge {server.config.id} ready on {server.config.host}:{server.ports.port} ({about})", flush=True
         )

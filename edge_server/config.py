@@ -4,7 +4,7 @@ import colorsys
 import hashlib
 import re
 import socket
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,7 +18,13 @@ ENV_PREFIX = "TAGALONG_EDGE"
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"  # one label of a DNS name: it is the announced instance name
 HOST_PORT = r"^([^\s:]+|\[[0-9A-Fa-f:]+\]):\d{1,5}$"
 
-Task = Literal["person", "face", "coco"]
+GRPC_STAGE = r"grpc://([^\s:/]+|\[[0-9A-Fa-f:]+\]):\d{1,5}"
+ENGINE_STAGE = r"[a-z][a-z0-9_-]*(:\S+)?"  # also `local` and `none`
+
+DetectionTask = Literal["person", "face", "coco"]
+TryOnTask = Literal["pose", "parsing", "tryon"]
+Task = Literal[DetectionTask, TryOnTask]
+TRYON_TASKS: tuple[TryOnTask, ...] = get_args(TryOnTask)
 
 
 class LiquidEdgeConfig(Strict):
@@ -78,6 +84,48 @@ class LimitsConfig(Strict):
     """An engine that works longer on one batch counts as hung: what waits for it is refused."""
 
 
+class TryOnConfig(Strict):
+    """The virtual mirror's three services. Not offered unless a task or a stage of them is asked for."""
+
+    pose: str = ""
+    """Who finds key points: `local`, `grpc://HOST:PORT`, an engine (`blazepose`, `triton:address=...`) or `none`.
+    Empty: `local` where it is needed."""
+    parsing: str = ""
+    """The same for areas of the body."""
+    tryon: str = ""
+    """The same for putting garments on (`warp`, `viton:folder=...`)."""
+    photo_px: int = Field(default=1024, ge=128, le=4096)
+    """Longer side of the pictures worked on. More: finer results, and time with the square of it."""
+    live_px: int = Field(default=512, ge=128, le=4096)
+    """The same for live pictures."""
+    max_waiting: int = Field(default=48, ge=1, le=1000)
+    """Requests that may wait for one engine; more are refused at once."""
+    max_per_user: int = Field(default=6, ge=1, le=1000)
+    """The same for each user."""
+    max_calls: int = Field(default=64, ge=1, le=10_000)
+    """Calls open at a time; more are refused before their picture is read."""
+    max_held_bytes: int = Field(default=512 * 1024 * 1024, ge=1024 * 1024)
+    """Pictures in memory, as sent and unpacked; what would not fit is refused."""
+    longest_s: float = Field(default=60.0, gt=0, le=3600)
+    """A request is never served longer than this."""
+    upload_s: float = Field(default=20.0, gt=0, le=600)
+    """Longest wait for a request to arrive as a whole."""
+    hung_s: float = Field(default=90.0, gt=0, le=3600)
+    """An engine that works longer on one picture counts as hung: what waits for it is refused."""
+
+    @field_validator(*TRYON_TASKS)
+    @classmethod
+    def _stage(cls, spec: str) -> str:
+        if spec.startswith("grpc:") and not re.fullmatch(GRPC_STAGE, spec):
+            raise ValueError("write another node as grpc://HOST:PORT")
+        if spec and not re.fullmatch(ENGINE_STAGE, spec):
+            raise ValueError("write local, none, grpc://HOST:PORT, or an engine such as warp or viton:folder=PATH")
+        return spec
+
+    def spec(self, task: TryOnTask) -> str:
+        return {"pose": self.pose, "parsing": self.parsing, "tryon": self.tryon}[task]
+
+
 class EdgeConfig(Strict):
     """One edge server."""
 
@@ -92,11 +140,12 @@ class EdgeConfig(Strict):
     colour: str = Field(default="", pattern=r"^$|^#[0-9a-fA-F]{6}$")
     """The light of a robot served from here, `#rrggbb`; empty: made from the id."""
     tasks: tuple[Task, ...] = ()
-    """What to offer: person, face, coco; empty: all that a model is there for."""
-    engines: dict[Task, str] = Field(default_factory=dict)
+    """What to offer: person, face, coco, pose, parsing, tryon; empty: all detectors that a model is there for."""
+    engines: dict[DetectionTask, str] = Field(default_factory=dict)
     """Which engine does a task, for example `face: yunet`."""
     yolo_model: str | None = None
     """Path or name of a YOLO model; turns the task coco on."""
+    tryon: TryOnConfig = TryOnConfig()
     scheduler: SchedulerConfig = SchedulerConfig()
     liquidedge: LiquidEdgeConfig = LiquidEdgeConfig()
     announce: AnnounceConfig = AnnounceConfig()
@@ -119,6 +168,37 @@ class EdgeConfig(Strict):
         if self.tls.enabled and not (self.tls.certificate and self.tls.key):
             raise ValueError("tls: a server needs both tls.certificate and tls.key")
         return self
+
+    @model_validator(mode="after")
+    def _asked_stages_are_there(self) -> "EdgeConfig":
+        for task in TRYON_TASKS:
+            if task in self.tasks and self.tryon.spec(task) == "none":
+                raise ValueError(f"tasks: {task} is to be offered, but tryon.{task} is none")
+        return self
+
+    @property
+    def detection_tasks(self) -> tuple[DetectionTask, ...]:
+        """Those asked for by name; none of them when only try-on was asked for. See `wants_detection`."""
+        return tuple(cast(DetectionTask, task) for task in self.tasks if task not in TRYON_TASKS)
+
+    @property
+    def wants_detection(self) -> bool:
+        return not self.tasks or bool(self.detection_tasks)
+
+    @property
+    def tryon_stages(self) -> dict[TryOnTask, str]:
+        """Who does what: try-on needs the other two, parsing needs the pose. Empty: try-on is not offered."""
+        asked = {task for task in TRYON_TASKS if task in self.tasks or self.tryon.spec(task) not in ("", "none")}
+        if "tryon" in asked:
+            asked.add("parsing")
+        if "parsing" in asked:
+            asked.add("pose")
+        specs: dict[TryOnTask, str] = {task: self.tryon.spec(task) or "local" for task in TRYON_TASKS if task in asked}
+        return {task: spec for task, spec in specs.items() if spec != "none"}
+
+    def is_asked(self, task: TryOnTask) -> bool:
+        """By name, not only because another one needs it."""
+        return task in self.tasks or bool(self.tryon.spec(task))
 
     def named(self, port: int) -> "EdgeConfig":
         """With an id for the port that was bound, where none was given."""

@@ -24,6 +24,9 @@ from edge_server.engines.base import Engine
 from edge_server.metrics import Metrics, MetricsServer
 from edge_server.services import offload
 from edge_server.services.aggregate import add_liquidedge
+from edge_server.tryon.service_node import TryOnNode
+from edge_server.tryon.stages import TryOnEngines
+from protos.messages import TaskInfo
 from protos.tagalong.v1 import offload_pb2_grpc
 
 log = logging.getLogger(__name__)
@@ -48,8 +51,10 @@ class Ports:
 class EdgeServer:
     """One server: `run` returns after `stop` was called and all is put away."""
 
-    def __init__(self, config: EdgeConfig, engines: Mapping[str, Engine]) -> None:
+    def __init__(self, config: EdgeConfig, engines: Mapping[str, Engine], tryon: TryOnEngines | None = None) -> None:
+        """Raises ConfigError where the settings ask for try-on and `tryon` has no engine for it."""
         self.metrics = Metrics()
+        self.tryon = TryOnNode(config, tryon or TryOnEngines())
         self.dispatcher = Dispatcher(engines, config.scheduler, self.metrics, config.limits.hung_s)
         self.config = config
         self._ports: Ports | None = None
@@ -62,6 +67,10 @@ class EdgeServer:
         """Known from readiness on."""
         assert self._ports is not None, "the server is not ready yet"
         return self._ports
+
+    @property
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        return (*self.dispatcher.tasks, *self.tryon.tasks)
 
     def stop(self) -> None:
         """Begin to stop; safe to call again."""
@@ -79,7 +88,9 @@ class EdgeServer:
             names = await self._bind(server, stack)
             health = self._health
             await asyncio.to_thread(self.dispatcher.warm_up)
+            await asyncio.to_thread(self.tryon.warm_up)
             self.dispatcher.start()
+            self.tryon.start()
             await server.start()
             stack.push_async_callback(self._put_away, server)
             jobs = [
@@ -87,6 +98,7 @@ class EdgeServer:
                 Job("watch engines and deadlines", self.dispatcher.watch, restarts=3),
                 Job("release idle streams", self._offload.release_idle, restarts=3),
                 Job("watch health", lambda: self._watch_health(health, names), restarts=3),
+                *self.tryon.jobs(),
             ]
             await supervise(jobs)
 
@@ -97,9 +109,10 @@ class EdgeServer:
         config = self.config
         port = listen(server, f"{config.host}:{config.port}", config.tls)
         self.config = config = config.named(port)
-        self._offload = offload.OffloadService(config, self.version, self.dispatcher, self.metrics)
+        self._offload = offload.OffloadService(config, self.version, self.dispatcher, self.metrics, self.tryon)
         offload_pb2_grpc.add_OffloadServicer_to_server(self._offload, server)
         names: dict[str, tuple[str, ...]] = {offload.SERVICE_NAME: tuple(self.dispatcher.engines)}
+        names |= self.tryon.add_to(server, config, self.metrics.registry)
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         liquidedge = add_liquidedge(server, config, self.dispatcher, self.metrics)
@@ -123,7 +136,7 @@ class EdgeServer:
         on_ready: Callable[["EdgeServer"], None],
     ) -> None:
         """Announce, be ready, wait for the end, tell everybody, wait for them to go."""
-        async with announced(self.config, self.ports.port, self.version, tuple(self.dispatcher.engines)):
+        async with announced(self.config, self.ports.port, self.version, tuple(task.name for task in self.tasks)):
             await self._set_health(health, names)
             on_ready(self)
             await self._stop.wait()
@@ -135,7 +148,8 @@ class EdgeServer:
 
     async def _put_away(self, server: grpc.aio.Server) -> None:
         await server.stop(LAST_CALLS_S)
-        self.engine_hangs = not await self.dispatcher.stop(ENGINES_S)
+        ended = await asyncio.gather(self.dispatcher.stop(ENGINES_S), self.tryon.stop(ENGINES_S))
+        self.engine_hangs = not all(ended)
 
     # ---- health ----
 
@@ -143,24 +157,30 @@ class EdgeServer:
         if self._stop.is_set():
             return "stopping"
         hung = self.dispatcher.hung
-        return f"hung: {', '.join(sorted(hung))}" if hung else ""
+        return f"hung: {', '.join(sorted(hung))}" if hung else self.tryon.problem
+
+    @property
+    def _unwell(self) -> frozenset[str]:
+        """Tasks that nothing does now."""
+        return self.dispatcher.hung | self.tryon.unwell
 
     async def _set_health(self, health: HealthServicer, names: Mapping[str, tuple[str, ...]]) -> None:
-        """A service is well while one of its engines is."""
+        """A service is well while one of its tasks is."""
         states = health_pb2.HealthCheckResponse
-        hung = self.dispatcher.hung
+        unwell = self._unwell
         for name, tasks in names.items():
-            well = not tasks or not hung.issuperset(tasks)
+            well = not tasks or not unwell.issuperset(tasks)
             await health.set(name, states.SERVING if well else states.NOT_SERVING)
-        everything = states.NOT_SERVING if hung and hung.issuperset(self.dispatcher.engines) else states.SERVING
+        all_unwell = unwell and unwell.issuperset(task.name for task in self.tasks)
+        everything = states.NOT_SERVING if all_unwell else states.SERVING
         await health.set("", everything)
 
     async def _watch_health(self, health: HealthServicer, names: Mapping[str, tuple[str, ...]]) -> None:
-        before = self.dispatcher.hung
+        before = self._unwell
         while not self._stop.is_set():
             await asyncio.sleep(0.25)
-            if self.dispatcher.hung != before:
-                before = self.dispatcher.hung
+            if self._unwell != before:
+                before = self._unwell
                 await self._set_health(health, names)
 
 

@@ -61,7 +61,7 @@ def add_liquidedge(server: grpc.aio.Server, config: EdgeConfig, dispatcher: Disp
     if settings.yolo and "yolo" in local:
         detection_pb2_grpc.add_YoloDetectionServicer_to_server(liquidedge.YoloDetection(parts["yolo"], max_px), server)
         offer("YoloDetection", "yolo_port", settings.yolo_port, local["yolo"])
-    if settings.object:
+    if settings.object and parts:  # a node for try-on only has nothing to aggregate
         detection_pb2_grpc.add_ObjectDetectionServicer_to_server(
             liquidedge.ObjectDetection(parts, config, metrics), server
         )

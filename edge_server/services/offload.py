@@ -14,7 +14,8 @@ from edge_server.config import EdgeConfig
 from edge_server.dispatch import Dispatcher
 from edge_server.metrics import Metrics
 from edge_server.services.track import Full, StreamEnd, TrackSession
-from protos.messages import ServerDescription
+from edge_server.tryon.service_node import TryOnNode
+from protos.messages import ServerDescription, TaskInfo
 from protos.tagalong.v1 import offload_pb2 as pb
 from protos.tagalong.v1 import offload_pb2_grpc
 
@@ -26,11 +27,14 @@ SERVICE_NAME = pb.DESCRIPTOR.services_by_name["Offload"].full_name
 class OffloadService(offload_pb2_grpc.OffloadServicer):
     """Unpacks, asks the dispatcher, packs. Every frame gets one answer, or its stream ends."""
 
-    def __init__(self, config: EdgeConfig, version: str, dispatcher: Dispatcher, metrics: Metrics) -> None:
+    def __init__(
+        self, config: EdgeConfig, version: str, dispatcher: Dispatcher, metrics: Metrics, tryon: TryOnNode
+    ) -> None:
         self._config = config
         self._version = version
         self._dispatcher = dispatcher
         self._metrics = metrics
+        self._tryon = tryon
         self._sessions: set[TrackSession] = set()
         self._ids = itertools.count(1)
         self._going: tuple[str, float] | None = None
@@ -43,7 +47,7 @@ class OffloadService(offload_pb2_grpc.OffloadServicer):
             self._metrics.refused.inc()
             full = Full(f"all {limit} streams of {self._config.id} are taken", self._dispatcher.refuse())
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(full), full.metadata)
-        session = TrackSession(f"{context.peer()}#{next(self._ids)}", self._config, self._dispatcher)
+        session = TrackSession(f"{context.peer()}#{next(self._ids)}", self._config, self._dispatcher, self._tasks)
         self._sessions.add(session)
         why = "cut"
         try:
@@ -69,7 +73,7 @@ class OffloadService(offload_pb2_grpc.OffloadServicer):
         return ServerDescription(
             server_id=self._config.id,
             version=self._version,
-            tasks=self._dispatcher.tasks,
+            tasks=self._tasks,
             colour_rgb=self._config.colour_rgb,
             zone=self._config.zone,
             load=self._dispatcher.load(),
@@ -77,11 +81,22 @@ class OffloadService(offload_pb2_grpc.OffloadServicer):
         ).to_pb()
 
     async def Probe(self, request: pb.ProbeRequest, context: Context) -> pb.ProbeReply:
+        """Of what is asked for: a robot's frames wait for other engines than a mirror's pictures."""
+        if self._tryon.does(request.tasks):
+            return pb.ProbeReply(
+                sent_ns=request.sent_ns,
+                expected_service_us=round(self._tryon.expected_s(request.tasks) * 1e6),
+                load=self._tryon.load(request.tasks).to_pb(),
+            )
         return pb.ProbeReply(
             sent_ns=request.sent_ns,
             expected_service_us=round(self._dispatcher.expected_service_s() * 1e6),
             load=self._dispatcher.load().to_pb(),
         )
+
+    @property
+    def _tasks(self) -> tuple[TaskInfo, ...]:
+        return (*self._dispatcher.tasks, *self._tryon.tasks)
 
     # ---- for the server ----
 

@@ -17,7 +17,7 @@ from edge_server.config import EdgeConfig
 from edge_server.dispatch import Dispatcher
 from edge_server.images import check_image
 from edge_server.work import Answer, FrameWork
-from protos.messages import Detection, EncodedFrame, FrameReply, Outcome, StreamOpen, Timings
+from protos.messages import Detection, EncodedFrame, FrameReply, Outcome, StreamOpen, TaskInfo, Timings
 from protos.tagalong.v1 import offload_pb2 as pb
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,12 @@ class StreamEnd(TagalongError):
 class TrackSession:
     """State of one stream. Methods run in the event loop only."""
 
-    def __init__(self, stream_id: str, config: EdgeConfig, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, stream_id: str, config: EdgeConfig, dispatcher: Dispatcher, offered: tuple[TaskInfo, ...]
+    ) -> None:
+        """`offered`: all tasks of this server; those without a detector hold the stream open, frames need one."""
         self.stream_id = stream_id
+        self._offered = tuple(task.name for task in offered)
         self.last_frame_s = time.monotonic()
         self._config = config
         self._dispatcher = dispatcher
@@ -125,7 +129,7 @@ class TrackSession:
         raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, "the first message of a stream must be `open`.")
 
     def _open(self, asked: StreamOpen) -> None:
-        offered = [task.name for task in self._dispatcher.tasks]
+        offered = self._offered
         served = tuple(dict.fromkeys(task for task in asked.tasks if task in offered))
         if not served:
             wrong = ", ".join(repr(task[:64]) for task in asked.tasks[:8]) or "no task at all"
@@ -140,6 +144,12 @@ class TrackSession:
         assert self._opened is not None
         arrived_s = self.last_frame_s = time.monotonic()
         self._pending += 1
+        tasks = tuple(task for task in self._opened.tasks if task in self._dispatcher.engines)
+        if not tasks:
+            self._dispatcher.count_bad()
+            wrong = f"{', '.join(self._opened.tasks)}: not by frames of a stream, but by a service of its own"
+            self._answer(message, arrived_s, Answer(Outcome.REJECTED, {}, message=wrong))
+            return
         if not self._admitted:
             admission = self._dispatcher.open(self.stream_id, self._opened.robot_id or self.stream_id)
             if not admission.admitted:
@@ -160,7 +170,7 @@ class TrackSession:
         message.ClearField("image")  # only its numbers are needed from here on
         work = FrameWork(frame.image, header, lambda answer: self._answer(message, arrived_s, answer), frame.truth)
         deadline_s = arrived_s + frame.budget_s if frame.budget_s > 0 else math.inf
-        self._dispatcher.offer(self.stream_id, self._opened.tasks, deadline_s, work)
+        self._dispatcher.offer(self.stream_id, tasks, deadline_s, work)
 
     # ---- out ----
 

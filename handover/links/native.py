@@ -77,7 +77,9 @@ class NativeLink:
         try:
             with link_errors(self._name, "a probe"):
                 reply: pb.ProbeReply = await rpc.OffloadStub(self._channel).Probe(
-                    pb.ProbeRequest(sent_ns=time.monotonic_ns(), padding=bytes(probe.padding_bytes)),
+                    pb.ProbeRequest(
+                        sent_ns=time.monotonic_ns(), padding=bytes(probe.padding_bytes), tasks=self._hello.tasks
+                    ),
                     timeout=probe.timeout_s,
                 )
         except LinkError:
