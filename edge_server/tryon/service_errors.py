@@ -74,6 +74,8 @@ def from_rpc(node: str, error: grpc.aio.AioRpcError) -> TagalongError:
             return UnknownGarmentError(details or f"{node} has no such garment")
         case _Code.FAILED_PRECONDITION:
             return (NoPersonError if trailers.get(WHY_KEY) == "no-person" else TryOnError)(details or f"{node}: no")
+        case _Code.RESOURCE_EXHAUSTED if "larger than max" in details:
+            return BadImageError("the picture's file is too large for this node. Send it smaller: 640x480 is plenty.")
         case _Code.RESOURCE_EXHAUSTED:
             return BusyError(details or f"{node} is full", _seconds(trailers.get(RETRY_KEY)))
         case _Code.DEADLINE_EXCEEDED:
