@@ -67,7 +67,9 @@ def garment_from_data(data: GarmentData, max_px: int) -> Garment:
     missing = [name for name in needed if name not in data.landmarks]
     if missing:
         raise BadMessageError(f"{what}: {len(missing)} landmarks of a {kind} are missing: {', '.join(missing[:4])}")
-    return Garment(data.garment_id, data.name, kind, _smaller(bgra), {name: data.landmarks[name] for name in needed})
+    landmarks = {name: data.landmarks[name] for name in needed}
+    inside = tuple(outline for outline in data.inside if len(outline) >= 3)
+    return Garment(data.garment_id, data.name, kind, _smaller(bgra), landmarks, inside)
 
 
 def _layer(png: bytes, what: str, width_px: int, height_px: int, max_px: int, interpolation: int) -> NDArray[np.uint8]:

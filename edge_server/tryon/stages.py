@@ -55,6 +55,7 @@ def make_engines(config: EdgeConfig, models: ModelStore) -> TryOnEngines:
     stages = config.tryon_stages
     if not stages:
         return TryOnEngines()
+    from edge_server.garments.catalogue import Catalogue
     from edge_server.tryon import engines  # OpenCV and networks: only where they are used
 
     makers: dict[TryOnTask, Callable[[str, ModelStore], Engine]] = {
@@ -81,6 +82,7 @@ def make_engines(config: EdgeConfig, models: ModelStore) -> TryOnEngines:
         cast(PoseEngine | None, made.get("pose")),
         cast(ParsingEngine | None, made.get("parsing")),
         cast(TryOnEngine | None, made.get("tryon")),
+        Catalogue(),
     )
 
 
