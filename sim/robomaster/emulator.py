@@ -5,6 +5,7 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address
 
 from common.errors import ConfigError
 from common.supervise import Job, supervise
@@ -77,8 +78,8 @@ class Emulator:
         else:
             self.ftp = None
             self._say(
-                f"{self.ip}: port {FTP_PORT} cannot be opened ({refusal}), so no sounds can be uploaded, and DJI's "
-                "package does not connect. Run as root, or: sudo sysctl net.ipv4.ip_unprivileged_port_start=21"
+                f"{self.ip}: no sounds can be uploaded and DJI's package does not connect, because port {FTP_PORT} "
+                f"cannot be opened ({refusal})."
             )
         await supervise([Job(f"{job.name} of robot {self.ip}", job.run) for job in jobs])
 
@@ -111,6 +112,8 @@ class Emulator:
 
 def check_address(ip: str) -> None:
     """Raises ConfigError where nothing can listen on it."""
+    if not _is_one_address(ip):
+        raise ConfigError(f"{ip!r} is no IPv4 address of one robot. Use 127.0.0.1, 127.0.0.2, ...")
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((ip, 0))
@@ -121,14 +124,27 @@ def check_address(ip: str) -> None:
         ) from error
 
 
+def _is_one_address(ip: str) -> bool:
+    try:
+        address = IPv4Address(ip)
+    except ValueError:
+        return False
+    return not (address.is_unspecified or address.is_multicast)
+
+
 def _refusal(ip: str, port: int) -> str | None:
-    """Why the port cannot be opened; None when it can."""
+    """Why the port cannot be opened, and what to do; None when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((ip, port))
         except OSError as error:
-            return "in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error)).lower()
+            if error.errno == errno.EADDRINUSE:
+                return "in use: end what holds it"
+            return (
+                f"{(error.strerror or str(error)).lower()}: run as root, or "
+                "sudo sysctl net.ipv4.ip_unprivileged_port_start=21"
+            )
     return None
 
 

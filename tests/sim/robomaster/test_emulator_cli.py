@@ -61,6 +61,9 @@ def test_two_robots_say_how_to_reach_them_and_what_happens_until_they_are_ended(
     ("arguments", "says"),
     [
         (["--robomaster", "--ip", "192.0.2.9"], "192.0.2.9' is no IPv4 address of this machine"),
+        (["--robomaster", "--ip", ""], "'' is no IPv4 address of one robot"),
+        (["--robomaster", "--ip", "localhost"], "'localhost' is no IPv4 address of one robot"),
+        (["--robomaster", "--ip", "0.0.0.0"], "'0.0.0.0' is no IPv4 address of one robot"),
         (["--robomaster", "--ip", "127.0.30.42", "--ip", "127.0.30.42"], "address of its own"),
         (["--robomaster", "static"], "plays a video"),
         (["--robomaster", "--lockstep"], "--lockstep belongs to a run"),
