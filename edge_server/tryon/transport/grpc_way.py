@@ -21,6 +21,7 @@ from edge_server.tryon.transport.pipe import OnPipe, Pipe, PipeClosed
 
 _LENGTH = struct.Struct("<I")
 _SERVICE, _METHOD = "tagalong.transport.Parcels", "Exchange"
+_GREETING = ("tagalong-parcels", "1")  # initial metadata: a server of this kind has taken the stream
 
 
 def _to_bytes(frame: Frame, max_bytes: int) -> bytes:
@@ -74,17 +75,18 @@ class CallerPipe:
         """Raises LinkError when nobody answers there."""
         self._name, self._max = name, max_bytes
         self._channel = open_blocking_channel(target, tls, tuple(_options(max_bytes)))
-        try:
-            grpc.channel_ready_future(self._channel).result(timeout_s)
-        except grpc.FutureTimeoutError as error:
-            self._channel.close()
-            raise LinkError(f"nobody answers at {name} within {timeout_s:.2f} s. Start the other side.") from error
         self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._in: queue.SimpleQueue[bytes | PipeClosed] = queue.SimpleQueue()
         self._over: PipeClosed | None = None
+        self._greeted, self._settled = False, threading.Event()
         self._stream = self._channel.stream_stream(f"/{_SERVICE}/{_METHOD}")(iter(self._out.get, None))
         self._reader = threading.Thread(target=self._read, name=f"read {name}", daemon=True)
         self._reader.start()
+        settled = self._settled.wait(timeout_s)
+        if not self._greeted:
+            self.close()
+            why = f"{self._over}" if settled else f"not within {timeout_s:.2f} s"
+            raise LinkError(f"nobody answers at {name} ({why}). Start the other side.")
 
     def send(self, frame: Frame) -> None:
         self.check()
@@ -116,6 +118,10 @@ class CallerPipe:
     def _read(self) -> None:
         over = PipeClosed(f"{self._name} has hung up")
         try:
+            # gRPC's own way of waiting for a connection looks five times a second only.
+            self._greeted = _GREETING in tuple(self._stream.initial_metadata() or ())
+            if self._greeted:
+                self._settled.set()
             for message in self._stream:
                 self._in.put(message)
         except grpc.RpcError as error:
@@ -124,6 +130,7 @@ class CallerPipe:
             over.__cause__ = error
         self._over = over
         self._in.put(over)
+        self._settled.set()
 
 
 class AnswererPipe:
@@ -177,7 +184,7 @@ class GrpcListener:
         """Raises ConfigError when it cannot listen there."""
         self._on_pipe, self._name, self._max = on_pipe, name, max_bytes
         self._pool = ThreadPoolExecutor(max_connections + 1, thread_name_prefix=f"stream {name}")
-        self._server = grpc.server(self._pool, options=_options(max_bytes))
+        self._server = grpc.server(self._pool, options=_options(max_bytes), maximum_concurrent_rpcs=max_connections + 1)
         method = grpc.stream_stream_rpc_method_handler(self._exchange)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {_METHOD: method}),))
         try:
@@ -208,6 +215,7 @@ class GrpcListener:
         return int(self._server.add_secure_port(target, credentials))
 
     def _exchange(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        context.send_initial_metadata((_GREETING,))
         pipe = AnswererPipe(requests, context, f"caller of {self._name}", self._max)
         worker = threading.Thread(target=self._on_pipe, args=(pipe,), name=f"answer {self._name}", daemon=True)
         worker.start()

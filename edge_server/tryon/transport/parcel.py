@@ -67,6 +67,8 @@ class Slot:
 
     def view(self, buffer: Any) -> NDArray[Any]:
         """The tensor in this buffer, not copied."""
+        if not self.nbytes:
+            return np.empty(self.shape, self.dtype)
         return np.frombuffer(buffer, self.dtype, math.prod(self.shape), self.offset).reshape(self.shape)
 
 

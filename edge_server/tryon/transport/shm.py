@@ -77,7 +77,7 @@ class ShmPipe:
         envelope = read(data, self._max)
         if envelope.size > (len(self._theirs) if self._theirs is not None else 0):
             raise BadMessageError(f"{self._name} describes {envelope.size} bytes of memory that it did not pass on")
-        return envelope.frame([slot.view(self._theirs) if slot.nbytes else slot.view(b"") for slot in envelope.slots])
+        return envelope.frame([slot.view(self._theirs) for slot in envelope.slots])
 
     def check(self) -> None:
         if self._closed.is_set():

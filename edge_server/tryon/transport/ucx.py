@@ -28,6 +28,12 @@ SPIN_S = 0.0005  # a tensor on its way is nearly there: asked again at once for 
 PAUSES_S = (0.00005, 0.001)  # within 20 ms, and later
 CLOSE_NS = 1_000_000_000
 _HELLO = struct.Struct("<4sQ")
+ENVIRONMENT = {
+    "UCX_TCP_CM_REUSEADDR": "y",  # a server that was killed is started again at its port
+    "UCX_WARN_UNUSED_ENV_VARS": "n",  # ucxx sets one that this build of UCX does not know
+    "UCX_LOG_LEVEL": "fatal",  # goes to standard output, and we tell of errors ourselves
+    "UCXX_LOG_LEVEL": "fatal",
+}
 _LENGTH = struct.Struct("<I")
 
 
@@ -38,7 +44,8 @@ class _Library:
     _only: "_Library | None" = None
 
     def __init__(self) -> None:
-        os.environ.setdefault("UCX_WARN_UNUSED_ENV_VARS", "n")  # ucxx sets one that this build of UCX does not know
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         try:
             self.api = importlib.import_module("ucxx._lib.libucxx")
             self.array = importlib.import_module("ucxx._lib.arr").Array
@@ -105,7 +112,7 @@ class UcxPipe:
         if not self._wait(self._coming, timeout_s):
             return None
         self._coming = None
-        length = _LENGTH.unpack_from(self._first)[0]
+        length = _LENGTH.unpack(self._first[: _LENGTH.size].tobytes())[0]
         if length > MAX_ENVELOPE:
             raise BadMessageError(f"{self._name} sent an envelope of {length} bytes, which is too long")
         message = self._first[_LENGTH.size : _LENGTH.size + length].tobytes()
