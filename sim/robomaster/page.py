@@ -1,6 +1,7 @@
 """The live page of an emulated robot: its camera, its lamps, and the room from above."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import cv2
 
 from common.supervise import Job
+from robot.decision import Decision
 from robot.states import State
-from robot.values import BGR, Effect, Key, Light
+from robot.values import BGR, DriveCommand, Effect, Key, Light
 from robot.view import AgentView
 from sim.floorplan import floor_plan
 from sim.robomaster.rover import Rover
@@ -19,6 +21,7 @@ from sim.world import World
 
 PICTURE_S = 0.1
 TOP_EVERY = 5  # pictures
+NOBODY, SOMEBODY = "no program yet", "the program that is connected"  # what it follows
 WATCHED_S = 2.0  # so long after the last look somebody is taken to watch still
 EFFECTS = {
     LedEffect.OFF: Effect.OFF,
@@ -39,6 +42,7 @@ class RoverPage:
         self._port, self._say = port, say
         self._jpeg = self._top = b""
         self._asked_s = -WATCHED_S
+        self._fps = 0.0
 
     def jobs(self) -> list[Job]:
         return [Job("page", self._serve), Job("pictures of the page", self._draw)]
@@ -49,13 +53,18 @@ class RoverPage:
         self._asked_s = time.monotonic()
         shine = self._rover.leds[Led.BOTTOM_FRONT]
         light = Light(EFFECTS[shine.effect], shine.rgb, 1 / max(shine.on_s + shine.off_s, 0.01))
+        state, label = (State.IDLE, NOBODY) if self._rover.owner is None else (State.FOLLOW, SOMEBODY)
+        speed = self._rover.velocity()
+        driven = DriveCommand(speed.body_x_mps, -speed.body_y_mps, -math.radians(speed.turn_degps))
         return AgentView(
             time_s=self._asked_s,
             robot_id=self._rover.identity.serial_number,
-            label="RoboMaster",
-            state=State.IDLE if self._rover.owner is None else State.EXPLORE,
+            label=label,
+            state=state,
             light=light,
             jpeg=self._jpeg,
+            decision=Decision(self._asked_s, state, light, driven),
+            camera_fps=self._fps,
         )
 
     def press(self, key: Key) -> None:
@@ -89,11 +98,13 @@ class RoverPage:
 
     async def _draw(self) -> None:
         """While somebody watches."""
-        number = 0
+        number, before_s = 0, 0.0
         while True:
             await asyncio.sleep(PICTURE_S)
-            if time.monotonic() - self._asked_s > WATCHED_S:
+            now_s = time.monotonic()
+            if now_s - self._asked_s > WATCHED_S:
                 continue
+            self._fps, before_s = 1 / (now_s - before_s), now_s
             self._jpeg = await asyncio.to_thread(_jpeg_of, await self._pictures.picture(*DRAWN_PX))
             if number % TOP_EVERY == 0:
                 self._top = await asyncio.to_thread(_jpeg_of, await self._pictures.top())

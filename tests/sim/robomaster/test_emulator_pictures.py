@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from common.errors import DeviceError
 from common.supervise import keep_running
+from robot.states import State
 from robot.values import Effect, Key
 from robot.web.state import to_json
 from sim import gl
@@ -78,8 +79,15 @@ async def test_the_page_shows_camera_lamps_and_the_room_while_somebody_watches(
     assert view.jpeg.startswith(b"\xff\xd8")
     assert (view.light.effect, view.light.rgb, view.light.hz) == (Effect.FLASH, (10, 200, 30), 2.0)
     assert json.dumps([to_json(view), page.plan(), page.moment()], allow_nan=False)
+    assert (view.state, view.label) == (State.IDLE, "no program yet")
+    bench.rover.claim(object())
     bench.rover.drive_speed(0.5, 0.0, 0.0)
     bench.run(0.5)
+    view = page.view()
+    assert (view.state, view.label) == (State.FOLLOW, "the program that is connected")
+    assert view.decision is not None
+    assert view.decision.command.forward_mps == pytest.approx(0.5, abs=0.05)
+    assert 0 < view.camera_fps < 11
     page.press(Key.ESTOP)
     bench.run(1.0)
     assert bench.rover.status().static
