@@ -86,7 +86,7 @@ def build(studio: Studio) -> "FastAPI":
     @app.get("/api/state")
     async def state(request: Request) -> Response:
         async def make(session: str) -> Any:
-            return state_json(studio, session)
+            return await state_json(studio, session)
 
         return await answer(request, make)
 

@@ -28,10 +28,12 @@ AREA_COLOURS = {  # RGB; also the legend's
 AREA_ALPHA = 165
 
 
-def state_json(studio: Studio, session: str) -> dict[str, Any]:
+async def state_json(studio: Studio, session: str) -> dict[str, Any]:
     """All that the page needs when it opens."""
     return {
-        "garments": [{"id": each.garment_id, "name": each.name, "kind": each.kind} for each in studio.wardrobe.shown],
+        "garments": [
+            {"id": each.garment_id, "name": each.name, "kind": each.kind} for each in await studio.wardrobe.look()
+        ],
         "pictures": [
             picture_json(picture) | {"results": [_result(result) for result in picture.results.values()]}
             for picture in studio.store.of(session, time.monotonic())

@@ -129,7 +129,7 @@ class Studio:
         """Raises ProblemError."""
         with self._working(session) as visitor, _told():
             picture = self.store.get(session, picture_id, time.monotonic())
-            garment = self.wardrobe.to_send(garment_id)
+            garment = self.wardrobe.get(garment_id).photo
             if visitor.dressing >= MAX_AT_ONCE:
                 raise ProblemError(
                     problems.TOO_MANY, f"{MAX_AT_ONCE} garments are being tried on for you already. Wait for one.", 2.0
@@ -157,7 +157,7 @@ class Studio:
             check_frame(jpeg)
             request = TryOnRequest(
                 jpeg,
-                self.wardrobe.to_send(garment_id),
+                self.wardrobe.get(garment_id).live,
                 quality=Quality.LIVE,
                 user=visitor.user,
                 budget_s=self.config.live_s,

@@ -19,16 +19,18 @@ let about = { garments: [], picture_px: 1024, max_upload_bytes: 12e6, areas: [],
 let mode = "start", kind = "", chosen = "", photo = null, working = null, counting = null, again = null;
 // photo: { id, until, width, height, results: Map(garment -> result), body }
 
+const seen = (id, on) => $(id).toggleAttribute("hidden", !on); // SVG elements have no property for it
+
 function show(next) {
   mode = document.body.dataset.mode = next;
   $("welcome").hidden = next !== "start";
   $("frame").hidden = next === "start";
   $("frame").classList.toggle("mirrored", camera.mirrored);
   $("video").hidden = next !== "camera" && next !== "live";
-  $("guide").hidden = next !== "camera";
+  seen("guide", next === "camera");
   $("rate").hidden = true;
   if (next !== "live") $("live").hidden = true;
-  if (next !== "photo") for (const id of ["before", "after", "slider", "areas", "pose", "legend", "notes"]) $(id).hidden = true;
+  if (next !== "photo") for (const id of ["before", "after", "slider", "areas", "pose", "legend", "notes"]) seen(id, false);
   if (next === "camera" || next === "live") sized(camera.width, camera.height);
   if (next !== "photo") $("made").textContent = "";
   marks();
@@ -169,7 +171,7 @@ function measured(url) {
 
 function frameOf(url, width, height) {
   sized(width, height);
-  for (const id of ["after", "slider", "areas", "pose", "legend", "notes"]) $(id).hidden = true;
+  for (const id of ["after", "slider", "areas", "pose", "legend", "notes"]) seen(id, false);
   for (const id of ["show-pose", "show-areas"]) $(id).setAttribute("aria-pressed", "false");
   $("made").textContent = "";
   $("before").src = url;
@@ -341,7 +343,7 @@ async function overlay(id) {
   if (id === "show-pose") {
     if (on && !photo.body) photo.body = await ask(`api/pictures/${photo.id}/body`);
     if (on) drawPose($("pose"), photo.body.points, photo.width, photo.height);
-    $("pose").hidden = !on;
+    seen("pose", on);
   } else {
     if (on) $("areas").src = `api/pictures/${photo.id}/areas.png`;
     $("areas").hidden = $("legend").hidden = !on;
