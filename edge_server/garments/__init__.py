@@ -1,0 +1,1 @@
+"""Garments: the catalogue, cutting one out of a photo, drawing the built-in ones."""
