@@ -173,7 +173,7 @@ class _Drawing:
                 cv2.circle(self._bgr, dot, max(round(self._height * 0.0045), 1), (60, 60, 80), -1)
         for side in ("left", "right"):
             upper, lower, hand = (Area[f"{side.upper()}_{part}"] for part in ("UPPER_ARM", "LOWER_ARM", "HAND"))
-            self._part(upper, shirt, self._limb([f"{side}_shoulder", f"{side}_elbow"], [0.033, 0.028]), 0.06)
+            self._part(upper, shirt, self._limb([f"{side}_shoulder", f"{side}_elbow"], [0.027, 0.028]), 0.06)
             wrist = self._limb([f"{side}_elbow", f"{side}_wrist"], [0.028, 0.019])
             self._part(lower, lower_sleeve, wrist, 0.06)
             self._part(hand, SKIN, self._limb([f"{side}_wrist", f"{side}_index"], [0.017, 0.019]))

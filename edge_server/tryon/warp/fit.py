@@ -1,0 +1,430 @@
+"""Where each place of a garment goes on a body: pairs of places for the splines, piece by piece."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_server.tryon.values import Area, Kind
+from edge_server.tryon.warp.body import Body, Bones
+from edge_server.tryon.warp.pattern import OPAQUE, SIDES, Cloth, Limb, Pattern, Side
+from edge_server.tryon.warp.spline import Points
+
+Role = Literal["trunk", "upper", "lower"]
+UPPER_ARM_SHARE = 0.53  # of an arm, from the shoulder to the wrist
+_ARM_OF_SHOULDERS = 1.42  # an arm's length in widths of a garment from shoulder seam to shoulder seam
+_KNEE = 0.5  # of a leg, from the hip; the pattern has its knees there too
+_HIPS, _SHORT = 1.08, 0.6  # along the trunk: where tops end, and what is cropped
+_LOOSE = 1.3  # a sleeve may be that much wider than what is worn
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of cloth and where it goes."""
+
+    role: Role
+    side: Side | None
+    cloth: Cloth
+    sources: Points = field(repr=False)  # in the pattern's pixels
+    targets: Points = field(repr=False)  # in the picture's
+    region: Points = field(repr=False)  # a polygon of the picture outside of which it does not go
+    core: Points = field(repr=False)  # the same without what lies beyond hem and cuff: where it may be made larger
+    joint: tuple[float, float, float] | None = None  # x, y, radius of an elbow or a knee, which belongs to the region
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A garment laid out on a body, lowest piece first."""
+
+    pieces: tuple[Piece, ...]
+    ends: dict[Side, float]  # where sleeves or legs end: 0..1 along the limb, to the wrist or ankle
+    margin_px: float
+
+
+def fit(pattern: Pattern, body: Body) -> Fit:
+    margin_px = max(1.5, 0.014 * body.unit)
+    layout = _Trousers(pattern, body, margin_px) if pattern.kind is Kind.TROUSERS else _Upper(pattern, body, margin_px)
+    return layout.fit()
+
+
+class _Pairs:
+    """Grows: places on the garment and their targets."""
+
+    def __init__(self) -> None:
+        self.sources: list[Points] = []
+        self.targets: list[Points] = []
+
+    def add(self, source: Points, target: Points) -> None:
+        self.sources.append(np.asarray(source, float))
+        self.targets.append(np.asarray(target, float))
+
+    def piece(
+        self, role: Role, side: Side | None, cloth: Cloth, region: Points, core: Points,
+        joint: tuple[float, float, float] | None = None,
+    ) -> Piece:  # fmt: skip
+        return Piece(role, side, cloth, np.stack(self.sources), np.stack(self.targets), region, core, joint)
+
+
+class _Upper:
+    """Tops, jackets and dresses."""
+
+    def __init__(self, pattern: Pattern, body: Body, margin_px: float) -> None:
+        self._pattern, self._body, self._margin = pattern, body, margin_px
+        chest = body.half(0.3, "left") + body.half(0.3, "right")
+        self._tips = {side: self._tip(side) for side in SIDES}
+        tips = float(np.hypot(*(self._tips["left"] - self._tips["right"])))
+        by_chest, by_tips = chest / pattern.across("armpit"), tips / pattern.across("shoulder")
+        self._scale = 0.5 * (by_chest + by_tips) if pattern.limbs else by_chest
+        # Somebody who has turned is narrower, not shorter.
+        self._tall = self._scale * max(1.0, body.trunk_length / 1.6 / body.unit)
+        self._necks = {side: self._neck(side) for side in SIDES}
+        self._shoulders = {side: self._shoulder(side) for side in SIDES}
+        self._rows = self._heights()
+        self._armpits = {side: self._side_place(pattern.points[f"armpit_{side}"][1], side) for side in SIDES}
+
+    def fit(self) -> Fit:
+        pieces = [self._trunk()]
+        ends: dict[Side, float] = {}
+        for side, limb in self._pattern.limbs.items():
+            sleeve, ends[side] = self._sleeve(side, limb)
+            pieces.extend(sleeve)
+        return Fit(tuple(pieces), ends, self._margin)
+
+    def _tip(self, side: Side) -> Points:
+        """Of the shoulder, on the outline: half upwards, half out of the arm's side, however the arm is held."""
+        body, arm = self._body, self._body.arms[side]
+        direction = arm.normal(0) - body.down
+        length = float(np.hypot(*direction))
+        direction = direction / length if length > 0.3 else -body.down
+        found = body.march(arm.joints[0], direction, 0.5 * body.unit)
+        reach = 0.2 * body.unit
+        if found is not None and found[1] == Area.BACKGROUND:
+            reach = float(np.clip(found[0], 0.08 * body.unit, 0.42 * body.unit))
+        return np.asarray(arm.joints[0] + direction * (reach + 0.4 * self._margin))
+
+    def _on_shoulder(self, straight: Points) -> Points:
+        """Up to the outline above the shoulder, if that is near where it is expected."""
+        body = self._body
+        start = straight + body.down * 0.25 * body.unit
+        found = body.march(start, -body.down, 0.5 * body.unit)
+        if found is None or found[1] != Area.BACKGROUND:
+            return straight
+        lift = np.clip(found[0] - 0.25 * body.unit, -0.1 * body.unit, 0.12 * body.unit)
+        return np.asarray(straight - body.down * (lift + 0.4 * self._margin))
+
+    def _neck(self, side: Side) -> Points:
+        body = self._body
+        mouth = [body.point(f"mouth_{each}") for each in SIDES]
+        rise = 0.15 * body.unit
+        if mouth[0] is not None and mouth[1] is not None:
+            height = float((body.shoulders - (mouth[0] + mouth[1]) / 2) @ body.down)
+            rise = float(np.clip(0.32 * height, 0.06 * body.unit, 0.24 * body.unit))
+        sign = 1.0 if side == "left" else -1.0
+        tip_out = abs(float((self._tips[side] - body.shoulders) @ body.across(0)))
+        out = float(np.clip(self._scale * self._pattern.across("neck") / 2, 0.14 * body.unit, 0.72 * tip_out))
+        # The line from the neck's root to the shoulder's tip, at the garment's own width of neck.
+        root_out = min(0.2 * body.unit, 0.5 * tip_out)
+        root = body.shoulders - body.down * rise + body.across(0) * sign * root_out
+        share = (out - root_out) / max(tip_out - root_out, 1e-6)
+        return np.asarray(self._on_shoulder(root + (self._tips[side] - root) * share))
+
+    def _shoulder(self, side: Side) -> Points:
+        if self._pattern.limbs:
+            return self._tips[side]
+        own = self._pattern.across("shoulder") / max(self._pattern.across("neck"), 1e-6)
+        neck, tip = self._necks[side], self._tips[side]
+        out = float(np.hypot(*(neck - tip)))
+        middle = (self._necks["left"] + self._necks["right"]) / 2
+        wanted = float(np.hypot(*(neck - middle))) * max(own - 1, 0.1)
+        return np.asarray(neck + (tip - neck) * min(wanted / max(out, 1e-6), 1.0))
+
+    def _heights(self) -> tuple[list[float], list[float]]:
+        """Rows of the garment and where along the trunk they lie."""
+        pattern, body = self._pattern, self._body
+        shoulder, armpit, waist, hem = (
+            float(pattern.middle(name)[1]) for name in ("shoulder", "armpit", "waist", "hem")
+        )
+        top = float(((self._shoulders["left"] + self._shoulders["right"]) / 2 - body.shoulders) @ body.down)
+        unit = self._tall / body.trunk_length
+        along = [top / body.trunk_length]
+        along.append(float(np.clip(along[0] + (armpit - shoulder) * unit, 0.14, 0.36)))
+        end = along[1] + (hem - armpit) * unit
+        longest = {Kind.TOP: 1.28, Kind.JACKET: 1.4}.get(pattern.kind, 2.75)
+        # What would nearly reach the hips reaches over them: a strip of what is worn below it looks wrong, and a wide
+        # garment says little about its wearer's height. Shorter ones are meant to be short.
+        end = _HIPS if _SHORT < end < _HIPS else min(end, longest)
+        end = max(end, along[1] + 0.2)
+        if pattern.kind is Kind.DRESS:  # its waist is the body's
+            along.append(float(np.clip(along[1] + (waist - armpit) * unit, 0.5, 0.86)))
+            end = max(end, along[2] + 0.1)
+        else:
+            along.append(along[1] + (end - along[1]) * (waist - armpit) / max(hem - armpit, 1e-6))
+        return [shoulder, armpit, waist, max(hem, waist + 1)], [*along, end]
+
+    def _along(self, row: float) -> float:
+        rows, along = self._rows
+        if row < rows[0]:
+            return along[0] + (row - rows[0]) * self._tall / self._body.trunk_length
+        return float(np.interp(row, rows, along))
+
+    def _side_place(self, row: float, side: Side) -> Points:
+        """On the body's outline, or on the garment's own where that is looser."""
+        body, pattern = self._body, self._pattern
+        along = self._along(row)
+        half = body.half(along, side)
+        middle = float(pattern.middle("waist")[0])
+        own = abs(pattern.edge(row, side) - middle) * self._scale
+        if pattern.kind is Kind.DRESS and along > 0.8:  # a skirt hangs as it is cut
+            own = max(own, half + self._margin)
+            share = min((along - 0.8) / 0.3, 1.0)
+            out = (1 - share) * min(own, 1.1 * half) + share * own
+        else:
+            out = min(own, (1.12 if pattern.kind is Kind.JACKET else 1.06) * half)
+        return body.place(along, side, max(out, half + self._margin))
+
+    def _trunk(self) -> Piece:
+        pattern, body, pairs = self._pattern, self._body, _Pairs()
+        for side in SIDES:
+            points = pattern.points
+            neck, shoulder, armpit = (points[f"{name}_{side}"] for name in ("neck", "shoulder", "armpit"))
+            pairs.add(neck, self._necks[side])
+            for share in (0.33, 0.67) if pattern.limbs else ():
+                straight = self._necks[side] + (self._shoulders[side] - self._necks[side]) * share
+                pairs.add(self._top_edge(neck + (shoulder - neck) * share), self._on_shoulder(straight))
+            pairs.add(shoulder, self._shoulders[side])
+            if pattern.limbs:
+                for share in (0.25, 0.5, 0.75):
+                    pairs.add(
+                        shoulder + (armpit - shoulder) * share,
+                        self._shoulders[side] + (self._armpits[side] - self._shoulders[side]) * share,
+                    )
+            pairs.add(armpit, self._armpits[side])
+            hem = float(points[f"hem_{side}"][1])
+            for row in np.linspace(armpit[1], hem, 9 if pattern.kind is Kind.DRESS else 7)[1:-1]:
+                pairs.add(np.array([pattern.edge(row, side), row]), self._side_place(row, side))
+            pairs.add(points[f"hem_{side}"], self._side_place(hem, side))
+        self._hem(pairs)
+        necks = (self._necks["left"] + self._necks["right"]) / 2
+        drop = (pattern.points["neck_front"] - pattern.middle("neck")) * np.array([self._scale, self._tall])
+        if body.shows_back:  # a back's neckline is high
+            drop = drop * 0.3
+        pairs.add(pattern.points["neck_front"], necks + body.across(0) * body.handed * drop[0] + body.down * drop[1])
+        below = [self._hem_target(share) for share in (-0.4, 0.0, 0.25, 0.5, 0.75, 1.0, 1.4)]
+        top = [self._shoulders["right"], self._necks["right"], self._necks["left"], self._shoulders["left"]]
+        out = (self._shoulders["left"] - self._shoulders["right"]) * 0.4
+        above = [top[0] - out, top[1], top[2], top[3] + out]
+        core = np.stack([*(place - body.down * 0.2 * body.unit for place in above), *below])
+        return pairs.piece("trunk", None, pattern.trunk, _hull(np.stack(pairs.targets), 0.4 * body.unit), core)
+
+    def _hem(self, pairs: _Pairs) -> None:
+        for share in (0.25, 0.5, 0.75):
+            pairs.add(self._hem_source(share), self._hem_target(share))
+
+    def _hem_source(self, share: float) -> Points:
+        """On the hem's curve, from the left (0) to the right (1): the lowest cloth of a column."""
+        pattern = self._pattern
+        left, right = pattern.points["hem_left"], pattern.points["hem_right"]
+        straight = left + (right - left) * share
+        if not 0 < share < 1:
+            return np.asarray(straight)
+        column = pattern.trunk.alpha[:, int(np.clip(round(straight[0]), 0, pattern.trunk.alpha.shape[1] - 1))]
+        low = np.flatnonzero(column >= OPAQUE)
+        below = float(low[-1] - straight[1]) if len(low) else 0.0
+        if abs(below) > 0.2 * pattern.across("hem"):
+            below = 0.0  # an open front, not a curve
+        return np.asarray(straight + np.array([0, below]))
+
+    def _hem_target(self, share: float) -> Points:
+        points = self._pattern.points
+        left = self._side_place(float(points["hem_left"][1]), "left")
+        right = self._side_place(float(points["hem_right"][1]), "right")
+        straight = points["hem_left"] + (points["hem_right"] - points["hem_left"]) * share
+        below = float((self._hem_source(share) - straight)[1])
+        return np.asarray(left + (right - left) * share + self._body.down * below * self._tall)
+
+    def _top_edge(self, near: Points) -> Points:
+        """The shoulder seam's own curve: the highest cloth near a place between neck and shoulder."""
+        alpha = self._pattern.trunk.alpha
+        column = alpha[:, int(np.clip(round(near[0]), 0, alpha.shape[1] - 1))]
+        window = 0.08 * self._pattern.across("armpit")
+        rows = np.flatnonzero(column >= OPAQUE)
+        rows = rows[np.abs(rows - near[1]) < window]
+        return np.array([near[0], float(rows[0])]) if len(rows) else near
+
+    def _sleeve(self, side: Side, limb: Limb) -> tuple[list[Piece], float]:
+        pattern, body = self._pattern, self._body
+        arm = body.arms[side]
+        length = float(np.hypot(*((limb.outer[-1] + limb.inner[-1] - limb.outer[0] - limb.inner[0]) / 2)))
+        end = float(np.clip(length / (_ARM_OF_SHOULDERS * pattern.across("shoulder")), 0.12, 1.03))
+        start = (self._shoulders[side], self._armpits[side])
+        begin = float((start[1] - arm.joints[0]) @ arm.direction(0)) / max(arm.length(0), 1e-6)
+        begin = float(np.clip(begin, 0.08, 0.5)) * UPPER_ARM_SHARE
+        return (
+            _limb_pieces(side, limb, arm, start, begin, end, UPPER_ARM_SHARE, self._scale, self._margin),
+            end,
+        )
+
+
+class _Trousers:
+    """On hips, knees and ankles."""
+
+    def __init__(self, pattern: Pattern, body: Body, margin_px: float) -> None:
+        self._pattern, self._body, self._margin = pattern, body, margin_px
+        self._hip = 1.04  # along the trunk: the widest place, just below the joints
+        wide = body.half(self._hip, "left") + body.half(self._hip, "right") + 2 * margin_px
+        self._scale = wide / pattern.across("hip")
+        self._tall = self._scale * max(1.0, body.trunk_length / 1.6 / body.unit)
+
+    def fit(self) -> Fit:
+        pattern, body, pairs = self._pattern, self._body, _Pairs()
+        points = pattern.points
+        unit = self._tall / body.trunk_length
+        hip_row = float(pattern.middle("hip")[1])
+        waist = max(self._hip - (hip_row - float(pattern.middle("waist")[1])) * unit, 0.7)
+        crotch_along = self._hip + float(np.clip((points["crotch"][1] - hip_row) * unit, 0.04, 0.24))
+        crotch = (
+            body.middle(crotch_along) + (body.legs["left"].joints[0] + body.legs["right"].joints[0]) / 2 - body.hips
+        )
+        hips: dict[Side, Points] = {}
+        for side in SIDES:
+            hip, top = points[f"hip_{side}"], points[f"waist_{side}"]
+            hips[side] = body.place(self._hip, side, body.half(self._hip, side) + self._margin)
+            for share in (0.0, 0.33, 0.67):
+                row = float(top[1] + (hip[1] - top[1]) * share)
+                along = waist + (self._hip - waist) * share
+                pairs.add(
+                    np.array([pattern.edge(row, side), row]) if share else top,
+                    body.place(along, side, body.half(along, side) + self._margin),
+                )
+            for share in (0.0, 0.33, 0.67):
+                pairs.add(hip + (points["crotch"] - hip) * share, hips[side] + (crotch - hips[side]) * share)
+        pairs.add(points["crotch"], crotch)
+        pairs.add(pattern.middle("waist"), body.middle(waist))
+        hull = _hull(np.stack(pairs.targets), 0.15 * body.unit)
+        pieces = [pairs.piece("trunk", None, pattern.trunk, hull, hull)]
+        ends: dict[Side, float] = {}
+        for side, limb in pattern.limbs.items():
+            leg = body.legs[side]
+            begin = float((crotch - leg.joints[0]) @ leg.direction(0)) / max(leg.length(0), 1e-6)
+            begin = float(np.clip(begin, 0.05, 0.5)) * _KNEE
+            inseam = float(np.hypot(*(limb.inner[-1] - limb.inner[0]))) * self._tall
+            whole = leg.length(0) + leg.length(1)
+            end = begin + inseam / max(whole, 1e-6)
+            end = 0.99 if end > 0.8 else max(end, begin + 0.08)  # long ones end at the ankle, whatever the leg's length
+            ends[side] = end
+            leg = self._apart(side)
+            pieces += _limb_pieces(
+                side, limb, leg, (hips[side], crotch), begin, end, _KNEE, self._scale, self._margin, knee=True
+            )
+        return Fit(tuple(pieces), ends, self._margin)
+
+    def _apart(self, side: Side) -> Bones:
+        """Legs that touch have one area; each ends in the middle between both."""
+        leg, other = self._body.legs[side], self._body.legs["right" if side == "left" else "left"]
+        halves = leg.half_px.copy()
+        for bone in (0, 1):
+            for index, share in enumerate(np.linspace(0, 1, halves.shape[1])):
+                gap = (leg.joints[bone] - other.joints[bone]) * (1 - share)
+                gap = gap + (leg.joints[bone + 1] - other.joints[bone + 1]) * share
+                halves[bone, index, 1] = min(halves[bone, index, 1], max(0.5 * float(np.hypot(*gap)), 2.0))
+        return Bones(leg.joints, leg.outwards, halves)
+
+
+def _limb_pieces(
+    side: Side, limb: Limb, bones: Bones, start: tuple[Points, Points], begin: float, end: float,
+    joint: float, scale: float, margin_px: float, knee: bool = False,
+) -> list[Piece]:  # fmt: skip
+    """A sleeve or a trouser leg: one spline along each bone, both through the same places at the joint.
+
+    `begin` is where the inner seam starts (an armpit, the crotch), `end` where both end, `joint` where elbow or knee
+    is: all 0..1 along the whole limb.
+    """
+
+    def section(at: float) -> tuple[tuple[Points, Points], tuple[Points, Points]]:
+        """Outer and inner place, on the garment and on the body."""
+        bone, share = (0, at / joint) if at <= joint else (1, (at - joint) / (1 - joint))
+        of_outer, of_inner = at / end, (at - begin) / max(end - begin, 1e-6)
+        if knee and end > joint:
+            of_inner = float(np.interp(at, [begin, joint, end], [0.0, joint / end, 1.0]))
+        source = _between(limb.at, limb.outer, of_outer), _between(limb.at, limb.inner, of_inner)
+        own = 0.5 * scale * float(np.hypot(*(source[0] - source[1])))
+        place = bones.joints[bone] + share * (bones.joints[bone + 1] - bones.joints[bone])
+        normal = bones.normal(bone)
+        if abs(at - joint) < 1e-6:
+            both = bones.normal(0) + bones.normal(1)
+            length = float(np.hypot(*both))
+            normal = both / length * min(2 / length, 1.25) if length > 0.5 else normal
+        thick = bones.half(bone, share)
+        looser = float(np.clip(2 * own / max(sum(thick), 1e-6), 1.0, _LOOSE))
+        outer, inner = (max(half * looser, half + margin_px) for half in thick)
+        return source, (place + normal * outer, place - normal * inner)
+
+    first = max(begin + 0.18, 0.24)
+    stops = [at for at in (first, first + 0.12) if at < min(joint, end) - 0.04]
+    low_stops = [joint + (1 - joint) * share for share in (0.3, 0.65)]
+    upper, outer_side, inner_side = _Pairs(), [start[0]], [start[1]]
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        upper.add(limb.outer[0] + (limb.inner[0] - limb.outer[0]) * share, start[0] + (start[1] - start[0]) * share)
+    for at in [*stops, min(joint, end)]:
+        _add_section(upper, section(at), outer_side, inner_side)
+    elbow: tuple[float, float, float] | None = None
+    if end > joint + 0.02:
+        radius = sum(bones.half(0, 1.0)) / 2 * 1.08 + margin_px
+        elbow = (float(bones.joints[1][0]), float(bones.joints[1][1]), radius)
+    region = _strip(outer_side, inner_side, margin_px, open_end=elbow is None)
+    core = _strip(outer_side, inner_side, margin_px, open_end=False)
+    pieces = [upper.piece("upper", side, limb.cloth, region, core, elbow)]
+    if elbow is not None:
+        lower, outer_side, inner_side = _Pairs(), [], []
+        for at in [joint, *(at for at in low_stops if at < end - 0.04), end]:
+            _add_section(lower, section(at), outer_side, inner_side)
+        region = _strip(outer_side, inner_side, margin_px, open_end=True)
+        core = _strip(outer_side, inner_side, margin_px, open_end=False)
+        pieces.append(lower.piece("lower", side, limb.cloth, region, core))
+    return pieces
+
+
+def _add_section(
+    pairs: _Pairs,
+    section: tuple[tuple[Points, Points], tuple[Points, Points]],
+    outer: list[Points],
+    inner: list[Points],
+) -> None:
+    (source_outer, source_inner), (target_outer, target_inner) = section
+    pairs.add(source_outer, target_outer)
+    pairs.add((source_outer + source_inner) / 2, (target_outer + target_inner) / 2)
+    pairs.add(source_inner, target_inner)
+    outer.append(target_outer)
+    inner.append(target_inner)
+
+
+def _between(at: NDArray[np.float64], places: Points, wanted: float) -> Points:
+    return np.array([np.interp(wanted, at, places[:, 0]), np.interp(wanted, at, places[:, 1])])
+
+
+def _strip(outer: list[Points], inner: list[Points], margin_px: float, open_end: bool) -> Points:
+    """The polygon of a limb, somewhat wider than its sections; longer at an open end, for cuffs that curve."""
+    wide_outer, wide_inner = [], []
+    for a, b in zip(outer, inner, strict=True):
+        reach = (a - b) * 0.2
+        length = max(float(np.hypot(*(a - b))), 1e-6)
+        reach = reach + (a - b) / length * 1.5 * margin_px
+        wide_outer.append(a + reach)
+        wide_inner.append(b - reach)
+    if open_end:
+        on = (outer[-1] + inner[-1]) / 2 - (outer[-2] + inner[-2]) / 2
+        on = on / max(float(np.hypot(*on)), 1e-6) * (0.4 * float(np.hypot(*(outer[-1] - inner[-1]))) + 2)
+        wide_outer.append(wide_outer[-1] + on)
+        wide_inner.append(wide_inner[-1] + on)
+    return np.stack(wide_outer + wide_inner[::-1])
+
+
+def _hull(points: Points, grown_px: float) -> Points:
+    middle = points.mean(axis=0)
+    turns = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    ring = np.stack([np.cos(turns), np.sin(turns)], axis=1) * grown_px
+    around = (points[:, None] + ring[None]).reshape(-1, 2)
+    hull: Points = cv2.convexHull((around - middle).astype(np.float32))[:, 0].astype(float) + middle
+    return hull
