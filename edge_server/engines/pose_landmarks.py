@@ -99,7 +99,7 @@ class PoseLandmarks:
         logits = self._network.output(1, side, side, 1)[0, :, :, 0]
         return Landmarks(
             presence,
-            _moved(rows[:, :2], to_picture),
+            _moved(rows[:, :2] - 0.5, to_picture) + 0.5,  # its places count from corners of pixels, ours from middles
             _sigmoid(rows[:, 3]) * _sigmoid(rows[:, 4]),
             _sigmoid(logits).astype(np.float32),
             to_picture,

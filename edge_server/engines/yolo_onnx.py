@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from common.errors import ModelError
 from edge_server.engines.base import BGR
 from edge_server.engines.imaging import letterbox
+from edge_server.engines.onnx_session import open_session
 from edge_server.engines.yolo import Candidates
 
 STRIDES = (8, 16, 32)
@@ -22,16 +22,7 @@ class YoloxNetwork:
     """Input BGR 0..255, (n, 3, side, side); output (n, cells, 5 + classes), scores already 0..1."""
 
     def __init__(self, file: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # 2 ms slower, a quarter of the CPU (FACTS.md): these cores are shared with other servers.
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ModelError(f"{file} is not a network that ONNX Runtime can run ({_first_line(error)}).") from error
+        self._session = open_session(file, threads)
         entry, output = self._session.get_inputs()[0], self._session.get_outputs()[0]
         batch, _, height, width = (*entry.shape, 0, 0, 0, 0)[:4]
         self._grid, self._stride = _cells(width) if isinstance(width, int) and width > 0 else _cells(32)
@@ -77,7 +68,3 @@ def _cells(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         grids.append(np.stack([x, y], axis=-1).reshape(-1, 2))
         strides.append(np.full(count * count, stride))
     return np.concatenate(grids).astype(np.float32), np.concatenate(strides).astype(np.float32)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

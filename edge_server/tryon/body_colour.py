@@ -33,7 +33,7 @@ class Colours:
         if total < MIN_PIXELS:
             return None
         count = np.bincount(self._bin[chosen], weight[chosen], minlength=int(np.prod(BINS)))
-        return _spread(count.reshape(BINS) / total)
+        return _spread((count / total).astype(np.float32).reshape(BINS))
 
     def skin(self, face: Floats | None) -> Floats:
         """The person's skin by their cheeks, or anybody's: its hue is kept closely, its lightness loosely."""
@@ -60,11 +60,14 @@ class Colours:
         return np.asarray(learnt.reshape(-1)[self._bin] + UNKNOWN, np.float32)
 
 
-def _spread(cube: NDArray[np.float64]) -> Floats:
+def _spread(cube: Floats) -> Floats:
     """Each colour stands for its neighbours too."""
     for axis in range(3):
+        along: Floats = np.moveaxis(cube, axis, 0)
         for _ in range(2):
-            padded = np.pad(cube, [(1, 1) if n == axis else (0, 0) for n in range(3)])
-            rolled = [np.take(padded, np.arange(start, start + cube.shape[axis]), axis=axis) for start in range(3)]
-            cube = (rolled[0] + 2 * rolled[1] + rolled[2]) / 4
-    return cube.astype(np.float32)
+            spread = 2 * along
+            spread[1:] += along[:-1]
+            spread[:-1] += along[1:]
+            along = np.asarray(spread / 4, np.float32)
+        cube = np.moveaxis(along, 0, axis)
+    return np.ascontiguousarray(cube, np.float32)

@@ -3,8 +3,8 @@
 1. Each area covers the pixels near its bones, softly; those in front cover those behind (hands, lower arms, upper arms,
    face, hair, neck, torso, legs). Far from all bones the nearest area wins, whatever is worn.
 2. From where an area surely is its colours are learnt, and weigh in where the place alone leaves doubt: bare arms
-   before a shirt, hair on shoulders, an open collar, shirt and trousers. What an area may be made of is not fixed (a sleeve is
-   part of its arm); only hands and neck ask for skin, as the face shows it.
+   before a shirt, hair on shoulders, an open collar, shirt and trousers. What an area may be made of is not fixed (a
+   sleeve is part of its arm); only hands and neck ask for skin, as the face shows it.
 3. The likelihoods are smoothed along the edges of the picture, then the likeliest area counts, within the mask.
 """
 
@@ -36,12 +36,13 @@ class DerivedParsing:
 
     name = "derived"
 
-    def parse(self, bgr: BGR, pose: BodyPose) -> Parsing:
+    def parse(self, bgr: BGR, pose: BodyPose, allowed: NDArray[np.uint16] | None = None) -> Parsing:
+        """`allowed`: for every pixel the areas it can be, bit n for area n; 0: background. None: any."""
         height, width = bgr.shape[:2]
         if pose.mask.shape != (height, width):
             raise TryOnError(
-                f"the mask of the pose is {pose.mask.shape[1]}x{pose.mask.shape[0]} pixels, the picture {width}x{height}. "
-                "Send the pose of this picture."
+                f"the mask of the pose is {pose.mask.shape[1]}x{pose.mask.shape[0]} pixels, the picture is "
+                f"{width}x{height}. Send the pose of this picture."
             )
         labels = np.zeros((height, width), np.uint8)
         x0, y0, x1, y1 = _window(pose)
@@ -55,7 +56,8 @@ class DerivedParsing:
             pose.points, pose.facing, (width * sx, height * sy), np.array([x0 * sx, y0 * sy]), (small_w, small_h)
         )
         found = _without_specks(_areas(small, mask, body), mask, body.unit)
-        labels[y0:y1, x0:x1] = _likeliest(found, (x1 - x0, y1 - y0))
+        part = None if allowed is None else allowed[y0:y1, x0:x1]
+        labels[y0:y1, x0:x1] = _likeliest(found, (x1 - x0, y1 - y0), part)
         labels[pose.mask < 0.5] = Area.BACKGROUND
         return Parsing(labels)
 
@@ -122,15 +124,18 @@ def _without_specks(found: dict[Area, Floats], mask: Floats, unit: float) -> dic
     return found
 
 
-def _likeliest(found: dict[Area, Floats], size: tuple[int, int]) -> NDArray[np.uint8]:
-    best: Floats | None = None
+def _likeliest(
+    found: dict[Area, Floats], size: tuple[int, int], allowed: NDArray[np.uint16] | None
+) -> NDArray[np.uint8]:
+    best = np.full((size[1], size[0]), -np.inf, np.float32)
     labels = np.zeros((size[1], size[0]), np.uint8)
+    if allowed is not None:  # it may know areas that the key points do not show
+        nowhere = np.zeros_like(found[Area.TORSO])
+        found = {area: found.get(area, nowhere) for area in Area if area is not Area.BACKGROUND}
     for area, share in found.items():
         here = cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)
-        if best is None:
-            best = here
-            labels[:] = area
-            continue
+        if allowed is not None:
+            here[allowed >> int(area) & 1 == 0] = -np.inf
         labels[here > best] = area
         np.maximum(best, here, out=best)
     return labels
