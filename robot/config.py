@@ -12,6 +12,7 @@ from handover.config import HandoverConfig
 from robot.approach import ApproachConfig
 from robot.behaviour import BehaviourConfig
 from robot.cameras.config import EncoderConfig, OpencvCameraConfig, Picamera2Config
+from robot.dressing_config import MirrorConfig
 from robot.drivers.lights_config import LightsConfig
 from robot.robomaster.config import (
     DjiSdkConfig,
@@ -124,6 +125,8 @@ class RobotConfig(Strict):
     """Which servers, and when to move."""
     log: LogConfig = LogConfig()
     """The CSV log."""
+    mirror: MirrorConfig = MirrorConfig()
+    """Pictures of people wearing something else, on request (key `m`). Where no server offers `tryon`, it says so."""
     web: WebConfig = WebConfig()
     """The page to watch the robot."""
     metrics_port: int = Field(default=0, ge=0, le=65535)

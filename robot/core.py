@@ -21,6 +21,7 @@ LOOK_AHEAD_S = (
 )
 OFF_CENTRE_RAD = 0.05  # less than this, noise decides on which side the target is
 KEYS = {Key.SEARCH: Event.KEY_SEARCH, Key.IDLE: Event.KEY_IDLE, Key.EXPLORE: Event.KEY_EXPLORE}
+MIRROR_MARGIN_S = 2.0  # the shell gives up by its own limits; should it not, the core does so much later
 SOUNDS = {State.SEARCH: Sound.SEARCH, State.FOLLOW: Sound.FOLLOW}
 MOVING = (State.SEARCH, State.FOLLOW, State.HIT, State.EXPLORE)
 
@@ -58,6 +59,11 @@ class AgentCore:
         return self._machine.state
 
     @property
+    def mirror_since_s(self) -> float | None:
+        """When `mirror` was entered; None in any other state."""
+        return self._machine.entered_s if self.state is State.MIRROR else None
+
+    @property
     def tracks(self) -> list[Track]:
         return self.perception.tracks
 
@@ -79,7 +85,7 @@ class AgentCore:
         self._base_ready = ready
 
     def on_key(self, now_s: float, key: Key) -> None:
-        """`quit` is the shell's to act on; here it only stops the wheels."""
+        """`quit` and `forget` are the shell's to act on; the former stops the wheels here."""
         if key in (Key.ESTOP, Key.QUIT):
             if self.safety.estop and key is Key.ESTOP:
                 self.safety.release_estop()
@@ -88,6 +94,12 @@ class AgentCore:
                 self.safety.press_estop()
                 self._handle(now_s, Event.ESTOP)
             return
+        if key is Key.FORGET:
+            return
+        if key is Key.MIRROR:  # of somebody: of the one it follows, else of the one in view
+            if self.state is State.FOLLOW or self.perception.look(now_s).in_view:
+                self._handle(now_s, Event.KEY_MIRROR)
+            return
         self._sent_away = key is Key.IDLE
         self._handle(now_s, KEYS[key])
 
@@ -95,6 +107,10 @@ class AgentCore:
         """A plate of the armour was hit."""
         if self._handle(now_s, Event.HIT):
             self._hit = side
+
+    def on_mirrored(self, now_s: float, is_dressed: bool) -> None:
+        """The picture that was asked for is there, or there will be none."""
+        self._handle(now_s, Event.DRESSED if is_dressed else Event.GAVE_UP)
 
     def look_for(self, label: str) -> None:
         """Follow another kind of object from now on."""
@@ -163,6 +179,7 @@ class AgentCore:
         elif now_s - self._seen_somebody_s > times.lost_after_s:
             self._sent_away = False
 
+        self._machine.has_target = seen.target is not None
         in_state_s = now_s - self._machine.entered_s
         match self.state:
             case State.WAKEUP if in_state_s >= times.wakeup_s:
@@ -173,6 +190,8 @@ class AgentCore:
                 self._handle(now_s, Event.TIRED)
             case State.FOLLOW if seen.target is None:
                 self._handle(now_s, Event.LOST)
+            case State.MIRROR if in_state_s >= self._config.mirror.longest_s + MIRROR_MARGIN_S:
+                self._handle(now_s, Event.GAVE_UP)
             case State.OFFLINE if self._answers_since_s is not None:
                 if now_s - self._answers_since_s >= times.online_after_s:
                     self._handle(now_s, Event.ANSWERED)

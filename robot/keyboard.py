@@ -17,9 +17,11 @@ KEYS = {
     "s": Key.SEARCH,
     "i": Key.IDLE,
     "x": Key.EXPLORE,
+    "m": Key.MIRROR,
+    "f": Key.FORGET,
     " ": Key.ESTOP,
 }
-HELP = "keys: q quit, s search, i idle, x explore, space emergency stop (again: release)"
+HELP = "keys: q quit, s search, i idle, x explore, m mirror, f forget it, space emergency stop (again: release)"
 
 
 class Keyboard:

@@ -23,6 +23,7 @@ class State(StrEnum):
     HIT = "hit"
     EXPLORE = "explore"
     OFFLINE = "offline"  # no server answers, or the wheels cannot be reached: stand still, keep looking
+    MIRROR = "mirror"  # stand still: the person in view is shown wearing something else
     ESTOP = "estop"  # latched until released
 
 
@@ -38,6 +39,9 @@ class Event(StrEnum):
     KEY_SEARCH = "key_search"
     KEY_IDLE = "key_idle"
     KEY_EXPLORE = "key_explore"
+    KEY_MIRROR = "key_mirror"
+    DRESSED = "dressed"  # the picture is there
+    GAVE_UP = "gave_up"  # there will be none: nobody to be seen, no server for it, too late
     ESTOP = "estop"
     RELEASE = "release"
 
@@ -49,17 +53,28 @@ class Transition(TypedDict, total=False):
     conditions: str
 
 
-SERVED = (State.SEARCH, State.FOLLOW, State.IDLE, State.HIT, State.EXPLORE)  # live on answers
+SERVED = (State.SEARCH, State.FOLLOW, State.IDLE, State.HIT, State.EXPLORE, State.MIRROR)  # live on answers
 AWAKE = (*SERVED, State.OFFLINE)
+HITTABLE = (State.SEARCH, State.FOLLOW, State.IDLE, State.EXPLORE, State.MIRROR)
 
 TRANSITIONS: tuple[Transition, ...] = (
     {"trigger": Event.AWAKE, "source": State.WAKEUP, "dest": State.SEARCH},
     {"trigger": Event.TARGET, "source": (State.SEARCH, State.IDLE), "dest": State.FOLLOW},
     {"trigger": Event.LOST, "source": State.FOLLOW, "dest": State.SEARCH},
     {"trigger": Event.TIRED, "source": State.SEARCH, "dest": State.IDLE},
-    {"trigger": Event.HIT, "source": (State.SEARCH, State.FOLLOW, State.IDLE, State.EXPLORE), "dest": State.HIT},
+    {"trigger": Event.HIT, "source": HITTABLE, "dest": State.HIT},
     {"trigger": Event.ESCAPED, "source": State.HIT, "dest": State.IDLE},
     {"trigger": Event.SILENT, "source": SERVED, "dest": State.OFFLINE},
+    {"trigger": Event.KEY_MIRROR, "source": (State.SEARCH, State.FOLLOW, State.IDLE), "dest": State.MIRROR},
+    *(
+        row
+        for over in (Event.DRESSED, Event.GAVE_UP)
+        for row in (
+            Transition(trigger=over, source=State.MIRROR, dest=State.IDLE, conditions="was_resting"),
+            Transition(trigger=over, source=State.MIRROR, dest=State.FOLLOW, conditions="has_target"),
+            Transition(trigger=over, source=State.MIRROR, dest=State.SEARCH),
+        )
+    ),
     # After an outage the robot takes up what it was told to do, and no more.
     {"trigger": Event.TARGET, "source": State.OFFLINE, "dest": State.FOLLOW, "conditions": "may_follow"},
     {"trigger": Event.ANSWERED, "source": State.OFFLINE, "dest": State.IDLE, "conditions": "was_resting"},
@@ -98,6 +113,7 @@ LIGHTS: dict[State, Blink] = {
     State.HIT: Blink(Effect.FLASH, 10.0),
     State.EXPLORE: Blink(Effect.SCROLL, 1.0),
     State.OFFLINE: Blink(Effect.FLASH, 0.5),
+    State.MIRROR: Blink(Effect.BREATHE, 1.5),  # quicker than idle: something is being made
     State.ESTOP: Blink(Effect.FLASH, 2.0),
 }
 
@@ -109,11 +125,12 @@ def light_of(state: State, server_rgb: RGB | None) -> Light:
 
 
 class StateMachine:
-    """Where the robot is in the table, since when, and where it was before."""
+    """Where the robot is in the table, since when, and what it did before."""
 
     def __init__(self, now_s: float) -> None:
         self.entered_s = now_s
         self.before = State.WAKEUP
+        self.has_target = False  # told before each event that depends on it
         self._model = _Model(self)
         # Synchronous: the core is pure, no transition waits for anything.
         self._machine = Machine(
@@ -136,7 +153,9 @@ class StateMachine:
         self._model.trigger(event)
         if self.state is before:
             return False
-        self.before, self.entered_s = before, now_s
+        if before is not State.MIRROR:  # a picture is no job: what was done before it is taken up again
+            self.before = before
+        self.entered_s = now_s
         return True
 
     def clock_moved(self, now_s: float) -> None:
@@ -155,6 +174,9 @@ class _Model:
 
     def was_resting(self) -> bool:
         return self._owner.before is State.IDLE
+
+    def has_target(self) -> bool:
+        return self._owner.has_target
 
     def may_follow(self) -> bool:
         return not self.was_exploring()

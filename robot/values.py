@@ -181,6 +181,8 @@ class Key(StrEnum):
     IDLE = "idle"
     EXPLORE = "explore"
     ESTOP = "estop"  # pressed again: released
+    MIRROR = "mirror"  # a picture of the person in view, wearing the chosen garment
+    FORGET = "forget"  # that picture
 
 
 def _clip(value: float, limit: float) -> float:

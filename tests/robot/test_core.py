@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from protos.messages import Box, Detection
 from robot.config import RobotConfig
-from robot.core import AgentCore
+from robot.core import MIRROR_MARGIN_S, AgentCore
+from robot.decision import Decision
 from robot.states import State
 from robot.values import STILL, ArmourSide, CameraModel, Key, Odometry, Pose, Result, Sound
 from tests.robot.closed_loop import SERVER
@@ -48,6 +49,7 @@ inputs = st.one_of(
     st.tuples(st.just("result"), st.floats(-0.1, 0.6), st.lists(detections, max_size=2)),
     st.tuples(st.just("key"), st.sampled_from(list(Key))),
     st.tuples(st.just("hit"), st.sampled_from(list(ArmourSide))),
+    st.tuples(st.just("mirrored"), st.booleans()),
     st.tuples(st.just("odometry"), any_float),
     st.tuples(st.just("run"), st.integers(1, 80)),  # a while of plain good answers, to get it moving
 )
@@ -89,6 +91,8 @@ def test_no_sequence_of_inputs_moves_the_robot_without_a_fresh_answer(steps: lis
                 core.on_key(now_s, key)
             case ("hit", ArmourSide() as side):
                 core.on_hit(now_s, side)
+            case ("mirrored", bool(is_dressed)):
+                core.on_mirrored(now_s, is_dressed)
             case ("odometry", float(x_m)):
                 core.on_odometry(Odometry(now_s, Pose(x_m, 0, 0), x_m))
             case ("run", int(ticks)):
@@ -191,3 +195,114 @@ def test_wheels_that_cannot_be_reached_are_a_robot_that_is_offline_until_they_ca
         decision = core.tick(now_s)
     assert decision.state is State.FOLLOW
     assert not decision.command.is_still
+
+
+def go_on(core: AgentCore, now_s: float, seconds: float, *seen: Detection) -> tuple[list[Decision], float]:
+    """Fresh answers for so long; what was decided meanwhile, and the time."""
+    decisions = []
+    for tick in range(round(seconds * 50)):
+        now_s += 0.02
+        if tick % 2:
+            core.on_result(result(round(now_s * 1e3), now_s - 0.03, now_s, *seen))
+        decisions.append(core.tick(now_s))
+    return decisions, now_s
+
+
+def mirroring(*seen: Detection) -> tuple[AgentCore, float]:
+    core, now_s = driven(2.0, *(seen or (person(0.7, 0.2),)))
+    assert not core.tick(now_s).command.is_still
+    core.on_key(now_s, Key.MIRROR)
+    assert core.state is State.MIRROR
+    return core, now_s
+
+
+@pytest.mark.parametrize("is_dressed", [True, False])
+def test_for_a_picture_it_stands_at_once_and_all_the_time_and_follows_again(is_dressed: bool) -> None:
+    core, now_s = mirroring()
+    decisions, now_s = go_on(core, now_s, 4.0, person(0.7, 0.2))
+    assert {(d.state, d.command, d.wanted) for d in decisions} == {(State.MIRROR, STILL, STILL)}
+    core.on_mirrored(now_s, is_dressed)
+    decisions, _ = go_on(core, now_s, 1.0, person(0.7, 0.2))
+    assert {d.state for d in decisions} == {State.FOLLOW}
+    assert not decisions[-1].command.is_still
+
+
+def test_with_nobody_in_view_any_more_it_searches_after_the_picture() -> None:
+    core, now_s = mirroring()
+    decisions, now_s = go_on(core, now_s, 4.0)
+    assert {(d.state, d.command) for d in decisions} == {(State.MIRROR, STILL)}
+    core.on_mirrored(now_s, True)
+    assert core.tick(now_s + 0.02).state is State.SEARCH
+
+
+def test_a_picture_that_nobody_ends_is_given_up() -> None:
+    core, now_s = mirroring()
+    decisions, _ = go_on(core, now_s, CONFIG.mirror.longest_s + MIRROR_MARGIN_S + 0.1, person(0.7, 0.2))
+    assert decisions[-1].state is State.FOLLOW
+    assert all(d.command.is_still for d in decisions if d.state is State.MIRROR)
+
+
+def test_what_comes_of_a_picture_after_the_state_was_left_changes_nothing() -> None:
+    core, now_s = mirroring()
+    core.on_key(now_s, Key.EXPLORE)
+    core.on_mirrored(now_s, True)
+    assert core.state is State.EXPLORE
+
+
+@pytest.mark.parametrize(
+    ("key", "after"),
+    [(Key.ESTOP, State.ESTOP), (Key.IDLE, State.IDLE), (Key.SEARCH, State.SEARCH), (Key.MIRROR, State.MIRROR)],
+)
+def test_other_keys_win_over_the_mirror(key: Key, after: State) -> None:
+    core, now_s = mirroring()
+    core.on_key(now_s, key)
+    assert core.state is after
+
+
+def test_a_hit_wins_over_the_mirror() -> None:
+    core, now_s = mirroring()
+    core.on_hit(now_s, ArmourSide.FRONT)
+    assert core.tick(now_s + 0.02).state is State.HIT
+
+
+def test_servers_that_fall_silent_win_over_the_mirror() -> None:
+    core, now_s = mirroring()
+    decisions = [core.tick(now_s + tick * 0.02) for tick in range(1, 50)]
+    assert decisions[-1].state is State.OFFLINE
+    assert all(d.command.is_still for d in decisions)
+
+
+def test_wheels_that_cannot_be_reached_win_over_the_mirror() -> None:
+    core, now_s = mirroring()
+    core.on_base(False)
+    assert core.tick(now_s + 0.02).state is State.OFFLINE
+
+
+@pytest.mark.parametrize("key", [Key.EXPLORE, Key.ESTOP, Key.SEARCH])
+def test_there_is_no_picture_of_nobody_nor_while_stopped_or_exploring(key: Key) -> None:
+    core, now_s = driven(2.0, *(() if key is Key.SEARCH else (person(),)))
+    core.on_key(now_s, key)
+    before = core.state
+    core.on_key(now_s, Key.MIRROR)
+    assert core.state is before
+
+
+def test_who_was_sent_away_may_ask_for_a_picture_and_stays_sent_away() -> None:
+    core, now_s = driven(2.0, person())
+    core.on_key(now_s, Key.IDLE)
+    _, now_s = go_on(core, now_s, 0.5, person())
+    core.on_key(now_s, Key.MIRROR)
+    decisions, now_s = go_on(core, now_s, 1.0, person())
+    assert decisions[-1].state is State.MIRROR
+    core.on_mirrored(now_s, True)
+    decisions, _ = go_on(core, now_s, 1.0, person())
+    assert {(d.state, d.command) for d in decisions} == {(State.IDLE, STILL)}
+
+
+@pytest.mark.parametrize("key", Key)
+def test_the_key_to_forget_is_not_the_cores(key: Key) -> None:
+    core, now_s = mirroring()
+    core.on_key(now_s, key)
+    before = core.state
+    core.on_key(now_s, Key.FORGET)
+    assert core.state is before

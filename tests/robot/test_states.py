@@ -15,6 +15,7 @@ WAY_TO: dict[State, list[Event]] = {
     State.HIT: [Event.AWAKE, Event.HIT],
     State.EXPLORE: [Event.KEY_EXPLORE],
     State.OFFLINE: [Event.AWAKE, Event.SILENT],
+    State.MIRROR: [Event.AWAKE, Event.TARGET, Event.KEY_MIRROR],
     State.ESTOP: [Event.ESTOP],
 }
 S = State
@@ -23,13 +24,16 @@ LEADS_TO: dict[Event, dict[State, State]] = {
     Event.TARGET: {S.SEARCH: S.FOLLOW, S.IDLE: S.FOLLOW, S.OFFLINE: S.FOLLOW},
     Event.LOST: {S.FOLLOW: S.SEARCH},
     Event.TIRED: {S.SEARCH: S.IDLE},
-    Event.HIT: {S.SEARCH: S.HIT, S.FOLLOW: S.HIT, S.IDLE: S.HIT, S.EXPLORE: S.HIT},
+    Event.HIT: dict.fromkeys((S.SEARCH, S.FOLLOW, S.IDLE, S.EXPLORE, S.MIRROR), S.HIT),
     Event.ESCAPED: {S.HIT: S.IDLE},
-    Event.SILENT: dict.fromkeys((S.SEARCH, S.FOLLOW, S.IDLE, S.HIT, S.EXPLORE), S.OFFLINE),
+    Event.SILENT: dict.fromkeys((S.SEARCH, S.FOLLOW, S.IDLE, S.HIT, S.EXPLORE, S.MIRROR), S.OFFLINE),
     Event.ANSWERED: {S.OFFLINE: S.SEARCH},
     Event.KEY_SEARCH: {s: S.SEARCH for s in State if s is not S.ESTOP},
     Event.KEY_IDLE: {s: S.IDLE for s in State if s is not S.ESTOP},
     Event.KEY_EXPLORE: {s: S.EXPLORE for s in State if s is not S.ESTOP},
+    Event.KEY_MIRROR: dict.fromkeys((S.SEARCH, S.FOLLOW, S.IDLE), S.MIRROR),
+    Event.DRESSED: {S.MIRROR: S.SEARCH},
+    Event.GAVE_UP: {S.MIRROR: S.SEARCH},
     Event.ESTOP: dict.fromkeys(State, S.ESTOP),
     Event.RELEASE: {S.ESTOP: S.WAKEUP},
 }
@@ -51,7 +55,8 @@ def test_each_event_leads_where_it_should_from_each_state(state: State, event: E
     assert machine.handle(5.0, event) is (expected is not state)
     assert machine.state is expected
     if expected is not state:
-        assert (machine.entered_s, machine.before) == (5.0, state)
+        assert machine.entered_s == 5.0
+        assert machine.before is (S.FOLLOW if state is S.MIRROR else state)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,28 @@ def test_an_outage_does_not_turn_exploring_into_following() -> None:
     machine = machine_in(S.EXPLORE)
     machine.handle(5.0, Event.SILENT)
     assert not machine.handle(6.0, Event.TARGET)
+
+
+@pytest.mark.parametrize("over", [Event.DRESSED, Event.GAVE_UP])
+def test_after_a_picture_it_takes_up_what_it_did_before(over: Event) -> None:
+    for way, has_target, after in (
+        (WAY_TO[S.FOLLOW], True, S.FOLLOW),
+        (WAY_TO[S.FOLLOW], False, S.SEARCH),
+        (WAY_TO[S.IDLE], True, S.IDLE),
+    ):
+        machine = StateMachine(0.0)
+        for event in (*way, Event.KEY_MIRROR):
+            machine.handle(1.0, event)
+        machine.has_target = has_target
+        machine.handle(5.0, over)
+        assert machine.state is after
+
+
+def test_an_outage_during_a_picture_does_not_turn_resting_into_searching() -> None:
+    machine = StateMachine(0.0)
+    for event in (*WAY_TO[S.IDLE], Event.KEY_MIRROR, Event.SILENT, Event.ANSWERED):
+        machine.handle(1.0, event)
+    assert machine.state is S.IDLE
 
 
 def test_only_a_release_leaves_the_emergency_stop() -> None:
