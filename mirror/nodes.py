@@ -41,7 +41,7 @@ __all__ = [
 T = TypeVar("T")
 TRYON, PARSING = "tryon", "parsing"
 HOW_TO_START = "Start one with: tagalong edge --task tryon"
-LOOK_S = 1.5  # after the start, announced nodes have that long to be found before there are none
+LOOK_S = 1.5  # after the start, nodes have that long to be found before there are none
 
 
 class NoNodeError(LinkError):
@@ -236,10 +236,12 @@ class Nodes:
 
     async def _candidates(self, task: str, deadline_s: float) -> list[Server]:
         session = self._sessions[task]
+        await asyncio.sleep(0)  # `run` may have been started in this very moment
         if self._began_s is None:
             raise NoNodeError("the search for nodes does not run")
-        # Right after the start announced nodes are still being found; nobody waits for that later.
-        until_s = min(self._began_s + LOOK_S, deadline_s) if self._config.zeroconf else 0.0
+        # Right after the start nodes are still being found; nobody waits for that later.
+        looks = self._config.zeroconf or self._config.servers
+        until_s = min(self._began_s + LOOK_S, deadline_s) if looks else 0.0
         while True:
             views = in_order(session.views(), (task,))
             if views or time.monotonic() >= until_s:

@@ -29,6 +29,7 @@ T = TypeVar("T")
 POSE, PARSING, TRYON = (pb.DESCRIPTOR.services_by_name[name].full_name for name in ("Pose", "Parsing", "TryOn"))
 SIGN_OF_LIFE_S = 1.0  # clients take a node for dead that says nothing for 5 s
 MARGIN_S = 0.05  # of the caller's deadline, for the way back
+SLACK_S = 0.2  # each step keeps the deadline itself and says where the time went; this is for those that cannot
 UNREAD_S = 10.0  # who takes no answer for so long loses its call
 
 
@@ -143,7 +144,7 @@ class TryOnService:
     async def _guarded(self, work: Callable[[Any, Ask], Any], request: Any, ask: Ask) -> Any:
         """With the deadline over all steps; whatever breaks becomes an error that quotes nothing of a picture."""
         try:
-            async with asyncio.timeout(ask.left_s()):
+            async with asyncio.timeout(ask.left_s() + SLACK_S):
                 return await work(request, ask)
         except TagalongError:
             raise

@@ -79,7 +79,8 @@ def from_rpc(node: str, error: grpc.aio.AioRpcError) -> TagalongError:
         case _Code.RESOURCE_EXHAUSTED:
             return BusyError(details or f"{node} is full", _seconds(trailers.get(RETRY_KEY)))
         case _Code.DEADLINE_EXCEEDED:
-            return TooLateError(f"{node} gave no answer in time")
+            own = details and details.lower() != "deadline exceeded"  # those are gRPC's words
+            return TooLateError(f"{node}: {details}" if own else f"{node} gave no answer in time")
         case _Code.UNIMPLEMENTED:
             return NodeGoneError(f"{node} does not offer this. Start it with: tagalong edge --task tryon")
         case _Code.INTERNAL:
