@@ -11,12 +11,13 @@ import numpy as np
 from edge_server.garments.catalogue import Entry
 from edge_server.garments.record import PICTURE
 from edge_server.tryon.service_values import garment_to_data
-from edge_server.tryon.values import BGRA, Garment, TryOnError
+from edge_server.tryon.values import BGRA, Garment, Kind, TryOnError
 from mirror.problems import NOT_FOUND, ProblemError
 from protos.tryon import GarmentData
 
 SHOWN_PX = 420  # longer side of a garment's picture on the page
 LIVE_PX = 640  # of a garment that goes along with each picture of the live mode
+KINDS = list(Kind)  # in the page's order
 LOOK_S = 2.0  # between looks at the folders
 
 
@@ -65,7 +66,7 @@ class Wardrobe:
 
     def _look(self) -> dict[str, tuple[Any, Shown]]:
         made: dict[str, tuple[Any, Shown]] = {}
-        for entry in sorted(self._catalogue.entries(), key=lambda each: each.built_in):
+        for entry in sorted(self._catalogue.entries(), key=lambda each: (each.built_in, KINDS.index(each.kind))):
             try:
                 stamp = entry.record, (entry.folder / PICTURE).stat().st_mtime_ns
                 known = self._made.get(entry.garment_id)
