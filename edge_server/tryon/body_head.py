@@ -42,7 +42,7 @@ def head(body: Body) -> Head | None:
     ears = body.points.get("left_ear", eyes) - body.points.get("right_ear", eyes)
     drop = max(float(np.hypot(*up)), EARS_PER_DROP * float(np.hypot(*ears)), 0.12 * u)
     up = up / max(float(np.hypot(*up)), 1e-6)
-    if float(up @ body.down) > 0.3:  # nobody's head hangs like that: the points are nonsense
+    if float(up @ body.down) > 0.3 or not np.any(up):  # nobody's head hangs like that: the points are nonsense
         up = -body.down
     across = np.array([-up[1], up[0]])
     spread = [float((body.points[name] - eyes) @ across) for name in names]

@@ -39,7 +39,7 @@ def seen_of(body: Body, side: str, arm: Arm, skin: Floats) -> tuple[Seen, Seen, 
     elbow, wrist = (float(ramp(body.sure(f"{side}_{joint}"), *SEEN)) for joint in ("elbow", "wrist"))
     lower = min(elbow, wrist)
     if not body.inside(f"{side}_elbow"):  # close to the camera; the wrist can be in view all the same
-        lower = max(wrist, 0.5) if not body.inside(f"{side}_wrist") else wrist
+        lower = max(wrist, 0.8) if not body.inside(f"{side}_wrist") else wrist
     elif not body.inside(f"{side}_wrist"):
         lower = elbow
     bare = []

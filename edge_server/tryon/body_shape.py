@@ -116,10 +116,12 @@ class Body:
         cv2.fillPoly(inside, [places], (1,), lineType=cv2.LINE_8, shift=4)
         within = cv2.distanceTransform(np.pad(inside, 1, mode="edge"), cv2.DIST_L2, 3)
         without = cv2.distanceTransform(np.pad(1 - inside, 1, mode="edge"), cv2.DIST_L2, 3)
-        return np.asarray((within - without)[1:-1, 1:-1] / self.unit, np.float32)
+        depth = np.clip(within - without, -1e4, 1e4)  # where there is no edge in the window the distance is endless
+        return np.asarray(depth[1:-1, 1:-1] / self.unit, np.float32)
 
     def ellipse(self, centre: Vector, up: Vector, half_width: float, half_height: float, power: float = 2.0) -> Floats:
         """Depth of each pixel in an ellipse; half axes in units. Exact on its axes, near enough elsewhere."""
+        half_width, half_height = max(half_width, 0.01), max(half_height, 0.01)
         tall, wide = self.along(centre, up), self.along(centre, np.array([-up[1], up[0]]))
         radius = (np.abs(tall / half_height) ** power + np.abs(wide / half_width) ** power) ** (1 / power)
         return np.asarray((1 - radius) * min(half_width, half_height), np.float32)
