@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_server.garments.record import PICTURE, RECORD, GarmentError, Record, check_id, read_garment, read_record
-from edge_server.tryon.service_errors import UnknownGarmentError
 from edge_server.tryon.values import Garment, Kind
+from protos.tryon_errors import UnknownGarmentError
 
 log = logging.getLogger(__name__)
 

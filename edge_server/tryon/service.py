@@ -16,12 +16,12 @@ import grpc
 
 from common.errors import TagalongError
 from edge_server.config import TryOnConfig
-from edge_server.tryon.service_errors import BusyError, EngineFailedError, TooLateError, code_of, refuse
 from edge_server.tryon.service_metrics import TryOnMetrics
 from edge_server.tryon.service_work import Fitter
 from edge_server.tryon.stages_lane import Ask
 from protos.tagalong.v1 import tryon_pb2 as pb
 from protos.tryon import BodyRequest, News, TryOnDone, TryOnRequest, Working, reply_to_pb
+from protos.tryon_errors import BusyError, EngineFailedError, TooLateError, code_of, refuse
 
 log = logging.getLogger(__name__)
 Context = Any  # grpc.aio.ServicerContext has no types

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 from edge_server.config import EdgeConfig, TryOnTask
-from edge_server.tryon.service_errors import BusyError, NodeGoneError, UnknownGarmentError
 from edge_server.tryon.service_pictures import (
     JPEG_QUALITY,
     LIVE_JPEG_QUALITY,
@@ -55,6 +54,7 @@ from protos.tryon import (
     Upright,
     Working,
 )
+from protos.tryon_errors import BusyError, NodeGoneError, UnknownGarmentError
 
 T = TypeVar("T")
 BYTES_A_PIXEL = 24  # picture 3, mask 4, labels 1, result 3, and as much again while one becomes another

@@ -12,11 +12,11 @@ from common.tls import TlsConfig
 from edge_server.config import EdgeConfig, TryOnConfig, TryOnTask
 from edge_server.lane import HUNG_S
 from edge_server.models.store import ModelStore
-from edge_server.tryon.service_errors import NodeGoneError
 from edge_server.tryon.stages_lane import EngineLane
-from edge_server.tryon.stages_remote import NodeClient
 from edge_server.tryon.values import Garment, NoPersonError, ParsingEngine, PoseEngine, TryOnEngine
 from protos.messages import Load, TaskInfo
+from protos.tryon_client import NodeClient
+from protos.tryon_errors import NodeGoneError
 
 log = logging.getLogger(__name__)
 Engine = PoseEngine | ParsingEngine | TryOnEngine

@@ -14,10 +14,10 @@ from typing import Any, TypeVar, cast
 from common.errors import TagalongError
 from edge_server.lane import Lane
 from edge_server.tryon.queue import FairQueue, Ticket
-from edge_server.tryon.service_errors import BusyError, EngineFailedError, NodeGoneError, TooLateError
 from edge_server.tryon.values import CancelledTryOn, Progress
 from protos.messages import Load
 from protos.tryon import News, Queued, Working
+from protos.tryon_errors import BusyError, EngineFailedError, NodeGoneError, TooLateError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

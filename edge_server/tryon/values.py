@@ -12,24 +12,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import TagalongError
+from protos.tryon_errors import CancelledTryOn as CancelledTryOn
+from protos.tryon_errors import NoPersonError as NoPersonError
+from protos.tryon_errors import TryOnError as TryOnError
 
 BGR = NDArray[np.uint8]
 BGRA = NDArray[np.uint8]  # (height, width, 4)
 Progress = Callable[[float, str], None]  # 0..1 and what is being done; may raise CancelledTryOn
 XY = tuple[float, float]
-
-
-class TryOnError(TagalongError):
-    """This picture cannot be dressed; the message is for the person before the mirror."""
-
-
-class NoPersonError(TryOnError):
-    """Nobody, or too little of somebody, is to be seen."""
-
-
-class CancelledTryOn(TryOnError):
-    """Whoever asked does not want the answer any more, or its deadline has passed."""
 
 
 class KeyPoint(NamedTuple):

@@ -23,10 +23,8 @@ import numpy as np
 from common.tls import TlsConfig
 from edge_server.config import EdgeConfig
 from edge_server.server import EdgeServer, write_ready_file
-from edge_server.tryon.service_errors import UnknownGarmentError
 from edge_server.tryon.service_values import garment_to_data
 from edge_server.tryon.stages import TryOnEngines
-from edge_server.tryon.stages_remote import NodeClient
 from edge_server.tryon.values import (
     BGR,
     UPPER_LANDMARKS,
@@ -42,6 +40,8 @@ from edge_server.tryon.values import (
     TryOnError,
 )
 from protos.tryon import GarmentData, News
+from protos.tryon_client import NodeClient
+from protos.tryon_errors import UnknownGarmentError
 from tests.edge_server.support import until
 
 ROOT = Path(__file__).parents[3]

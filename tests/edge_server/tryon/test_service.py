@@ -17,17 +17,17 @@ from prometheus_client import generate_latest
 from common.errors import BadImageError, ConfigError
 from edge_server.config import EdgeConfig
 from edge_server.server import EdgeServer
-from edge_server.tryon.service_errors import (
+from edge_server.tryon.stages import TryOnEngines
+from edge_server.tryon.values import NoPersonError, TryOnError
+from protos.tagalong.v1 import offload_pb2, offload_pb2_grpc, tryon_pb2, tryon_pb2_grpc
+from protos.tryon import BodyRequest, GarmentData, ImageFormat, Quality, Queued, TryOnRequest, Working
+from protos.tryon_errors import (
     BusyError,
     EngineFailedError,
     NodeGoneError,
     TooLateError,
     UnknownGarmentError,
 )
-from edge_server.tryon.stages import TryOnEngines
-from edge_server.tryon.values import NoPersonError, TryOnError
-from protos.tagalong.v1 import offload_pb2, offload_pb2_grpc, tryon_pb2, tryon_pb2_grpc
-from protos.tryon import BodyRequest, GarmentData, ImageFormat, Quality, Queued, TryOnRequest, Working
 from tests.edge_server.support import Blobs, Track, config_of, jpeg_of, serving, until
 from tests.edge_server.tryon.nodes import (
     Heard,

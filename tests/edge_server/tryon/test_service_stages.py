@@ -10,11 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from common.tls import TlsConfig
 from edge_server.config import EdgeConfig
-from edge_server.tryon.service_errors import BusyError, NodeGoneError, TooLateError, UnknownGarmentError
 from edge_server.tryon.stages import TryOnEngines
-from edge_server.tryon.stages_remote import NodeClient
 from edge_server.tryon.values import NoPersonError, TryOnError
 from protos.tryon import BodyRequest, ImageFormat, Queued, Working
+from protos.tryon_client import NodeClient
+from protos.tryon_errors import BusyError, NodeGoneError, TooLateError, UnknownGarmentError
 from tests.edge_server.support import until
 from tests.edge_server.test_server import certificate, free_port
 from tests.edge_server.tryon.nodes import (

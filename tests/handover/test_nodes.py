@@ -13,9 +13,8 @@ import pytest
 from edge_server.server import EdgeServer
 from edge_server.tryon.stages import TryOnEngines
 from handover.config import HandoverConfig
-from handover.values import Server, ServerView
-from mirror.candidates import LEFT_ALONE_S, Failures, in_order
-from mirror.nodes import (
+from handover.node_order import LEFT_ALONE_S, Failures, in_order
+from handover.nodes import (
     BadImageError,
     BusyError,
     CannotDressError,
@@ -27,6 +26,7 @@ from mirror.nodes import (
     TooLateError,
     TryOnRequest,
 )
+from handover.values import Server, ServerView
 from protos.messages import Load
 from tests.edge_server.support import Blobs, address_of, config_of, serving, until
 from tests.edge_server.test_server import free_port

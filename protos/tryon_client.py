@@ -13,11 +13,12 @@ import grpc
 
 from common.errors import BadMessageError
 from common.tls import TlsConfig, open_channel
-from edge_server.tryon.service_errors import NodeGoneError, TooLateError, from_rpc
-from edge_server.tryon.stages_lane import OnNews
 from protos.messages import Load
 from protos.tagalong.v1 import offload_pb2, offload_pb2_grpc, tryon_pb2_grpc
 from protos.tryon import BodyReply, BodyRequest, News, TryOnDone, TryOnRequest, reply_from_pb
+from protos.tryon_errors import NodeGoneError, TooLateError, from_rpc
+
+OnNews = Callable[[News], None]
 
 CONNECT_S = 2.0
 SILENT_S = 5.0  # without a word from a node at work: it is taken for dead

@@ -1,4 +1,4 @@
-"""How a try-on call fails, and the gRPC status each way has: one table for both directions."""
+"""How try-on fails, and the gRPC status each way has: one table for both directions."""
 
 import math
 from typing import Any
@@ -6,10 +6,21 @@ from typing import Any
 import grpc
 
 from common.errors import BadImageError, BadMessageError, LinkError, TagalongError
-from edge_server.tryon.values import CancelledTryOn, NoPersonError, TryOnError
 
 RETRY_KEY = "retry-after-ms"
 WHY_KEY = "tagalong-why"  # trailer that tells errors of one status apart
+
+
+class TryOnError(TagalongError):
+    """This picture cannot be dressed; the message is for the person before the mirror."""
+
+
+class NoPersonError(TryOnError):
+    """Nobody, or too little of somebody, is to be seen."""
+
+
+class CancelledTryOn(TryOnError):
+    """Whoever asked does not want the answer any more, or its deadline has passed."""
 
 
 class UnknownGarmentError(TryOnError):
