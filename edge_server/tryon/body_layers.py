@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_server.tryon import body_shape as shape
-from edge_server.tryon.body_head import Head
+from edge_server.tryon.body_head import Head, head
 from edge_server.tryon.body_shape import Arm, Body, Floats
 from edge_server.tryon.values import Area, Facing
 
@@ -17,8 +17,9 @@ WAIST_SOFT = 0.16  # units above and below the hips within which colours tell sh
 SEEN = (0.4, 0.65)  # confidence below which a limb lies behind the body, above which before it
 SKIN_SEEN = (0.2, 0.45)  # the same for the share of skin where a hand would be
 FAINT = 0.1  # what is left of the cover of a limb that is not seen
-HAND_REACH = 0.2  # units: nothing further from the bones of a hand is of the hand
+HAND_REACH, FACE_REACH = 0.2, 0.15  # units: nothing further from a hand or face by its points is of it
 FINGERS_UNSURE = 0.7  # fingers may be bent: colours tell where they end
+REACH, SKIRT_EXTRA = 0.45, 0.4  # units beyond the bones' flesh
 DRAPE, OPEN_COLLAR = 0.12, 0.3  # cover of long hair, and of skin in an open collar: both need their colour
 _AREAS = {
     "left": (Area.LEFT_UPPER_ARM, Area.LEFT_LOWER_ARM, Area.LEFT_HAND),
@@ -83,11 +84,29 @@ def covers(
 
 def _head(top: Head, ahead: bool) -> list[tuple[Area, Floats]]:
     """`ahead`: the face is on this side. Who is seen from behind shows a cheek at most, and hair before the neck."""
-    face = soft(top.face, HEAD_SOFT) * np.where(top.forehead > 0, 0.8, 1.0) * (1.0 if ahead else 0.15)
-    hair = np.maximum(soft(top.skull, HEAD_SOFT) * ramp(0.25 - top.below, 0.0, 0.35), DRAPE * top.drape)
+    face = (
+        soft(top.face, HEAD_SOFT)
+        * np.clip(1 + top.face / FACE_REACH, 0, 1)
+        * np.where(top.forehead > 0, 0.8, 1.0)
+        * (1.0 if ahead else 0.15)
+    )
+    hair = np.maximum(soft(top.skull, HEAD_SOFT) * ramp(-top.below, -0.12, 0.08), DRAPE * top.drape)
     neck = np.maximum(soft(top.neck) * (1.0 if ahead else 0.4), OPEN_COLLAR * top.neckline)
     behind = [(Area.NECK, neck), (Area.HAIR, hair)] if ahead else [(Area.HAIR, hair), (Area.NECK, neck)]
     return [(Area.FACE, face), *behind]
+
+
+def reach(body: Body) -> Floats:
+    """0..1: whether a pixel can be of this body at all, with wide clothes and much hair."""
+    top, trunk = head(body), shape.torso(body)
+    depth = np.maximum(trunk, shape.legs(body) + SKIRT_EXTRA)
+    if top is not None:
+        depth = np.maximum(depth, np.maximum(top.skull, -(1 - top.drape)))
+    for side in shape.SIDES:
+        arm = shape.arm(body, side, trunk)
+        if arm is not None:
+            depth = np.maximum(depth, np.maximum(np.maximum(arm.upper, arm.lower), arm.hand))
+    return np.asarray(ramp(depth, -REACH, -REACH + 0.1), np.float32)
 
 
 def faces_us(body: Body) -> bool:

@@ -8,6 +8,7 @@ the points' scatter (shoulders of a half-length portrait: 1.5 % of the picture's
 import logging
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,8 @@ from edge_server.engines.imaging import check
 from edge_server.engines.person_detector import PersonDetector
 from edge_server.engines.pose_landmarks import CENTRE, CIRCLE, Crop, Landmarks, PoseLandmarks, crop_around
 from edge_server.models.store import ModelStore
+from edge_server.tryon.body_layers import reach
+from edge_server.tryon.body_shape import Body
 from edge_server.tryon.person_mask import PersonMask
 from edge_server.tryon.values import BGR, BodyPose, Facing, KeyPoint, NoPersonError
 
@@ -40,6 +43,7 @@ MIN_SHARE = 0.01  # of the picture's pixels that a person has to cover
 SIDE_WIDTH = 0.38  # shoulders narrower than this share of the trunk's length: seen from the side (0.7 from the front)
 TURN_AWAY = 0.05  # left and right shoulder have to have changed places by this share to count as a back
 TRUST = 4.0  # half as sure counts for a sixteenth: the middle between a hit and a miss would be another miss
+REACH_PX = 160  # a coarse map is enough for that
 MIN_FOLLOWED = 0.8  # presence below which a person followed from the last picture is looked for anew
 
 
@@ -68,9 +72,10 @@ class BlazePose:
             found, people = self._found(bgr)
         height, width = bgr.shape[:2]
         points = _key_points(found, width, height)
-        mask = self._mask.draw(bgr, found)
+        turned = facing(found.points)
+        mask = _within_reach(self._mask.draw(bgr, found), points, turned)
         _check_enough(points, mask)
-        return BodyPose(points, mask, people, facing(found.points))
+        return BodyPose(points, mask, people, turned)
 
     def close(self) -> None: ...
 
@@ -127,6 +132,15 @@ def _key_points(found: Landmarks, width: int, height: int) -> Mapping[str, KeyPo
             sure = min(sure, OUTSIDE_CONFIDENCE)
         points[name] = KeyPoint(float(x) / width, float(y) / height, sure)
     return points
+
+
+def _within_reach(mask: NDArray[np.float32], points: Mapping[str, KeyPoint], turned: Facing) -> NDArray[np.float32]:
+    """Without what the networks take for the person but which no arm reaches: in bad light a curtain, a flag."""
+    height, width = mask.shape
+    scale = REACH_PX / max(height, width)
+    size = (max(round(width * scale), 2), max(round(height * scale), 2))
+    body = Body(points, turned, (float(size[0]), float(size[1])), np.zeros(2), size)
+    return np.asarray(mask * cv2.resize(reach(body), (width, height)), np.float32)
 
 
 def _check_enough(points: Mapping[str, KeyPoint], mask: NDArray[np.float32]) -> None:
