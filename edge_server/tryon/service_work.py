@@ -5,12 +5,12 @@ Knows nothing of gRPC's calls. What a request holds in memory is counted before 
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from edge_server.config import EdgeConfig, TryOnTask
+from edge_server.tryon.service_costs import HeldBytes, Watch, part_of
 from edge_server.tryon.service_pictures import (
     JPEG_QUALITY,
     LIVE_JPEG_QUALITY,
@@ -44,40 +44,19 @@ from protos.tryon import (
     BodyReply,
     BodyRequest,
     GarmentData,
-    News,
     ParsingData,
     PoseData,
     Quality,
-    StageTimings,
     TryOnDone,
     TryOnRequest,
     Upright,
-    Working,
 )
-from protos.tryon_errors import BusyError, NodeGoneError, UnknownGarmentError
+from protos.tryon_errors import NodeGoneError, UnknownGarmentError
 
 T = TypeVar("T")
 BYTES_A_PIXEL = 24  # picture 3, mask 4, labels 1, result 3, and as much again while one becomes another
 POSE_SHARE, PARSING_SHARE = 0.1, 0.2  # of the whole work, where they are part of it
 UNPACKED_AT_A_TIME = 2  # 16 MP with alpha are 64 to 128 MB while they are made smaller
-
-
-class HeldBytes:
-    """Counts what requests hold in memory, and refuses what would be too much."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.now = 0
-
-    @contextlib.contextmanager
-    def hold(self, amount: int) -> Iterator[None]:
-        if self.now + amount > self._limit:
-            raise BusyError("too many pictures are worked on at the moment; please try again in a moment", 2.0)
-        self.now += amount
-        try:
-            yield
-        finally:
-            self.now -= amount
 
 
 @dataclass(slots=True)
@@ -89,26 +68,6 @@ class _Body:
     parsing: Parsing | None = None
     pose_data: PoseData | None = None
     parsing_data: ParsingData | None = None
-
-
-@dataclass(slots=True)
-class _Watch:
-    """How long what took."""
-
-    began_s: float = field(default_factory=time.monotonic)
-    took_s: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def time(self, step: str, ask: Ask | None = None) -> Iterator[None]:
-        began_s, waited_s = time.monotonic(), sum(ask.waited_s) if ask else 0.0
-        try:
-            yield
-        finally:
-            waited_s = sum(ask.waited_s) - waited_s if ask else 0.0
-            self.took_s[step] = max(0.0, time.monotonic() - began_s - waited_s)
-
-    def timings(self, ask: Ask) -> StageTimings:
-        return StageTimings(queue_s=sum(ask.waited_s), total_s=time.monotonic() - self.began_s, **self.took_s)
 
 
 class Fitter:
@@ -124,14 +83,14 @@ class Fitter:
         self.held = HeldBytes(config.tryon.max_held_bytes)
 
     async def find_pose(self, request: BodyRequest, ask: Ask) -> BodyReply:
-        watch = _Watch()
+        watch = Watch()
         with self._hold(request.image, request.quality):
             body = await self._unpack(request.image, request.quality, watch)
             await self._pose(body, ask, watch)
             return await self._body_reply(body, watch, ask, "pose")
 
     async def parse(self, request: BodyRequest, ask: Ask) -> BodyReply:
-        watch = _Watch()
+        watch = Watch()
         with self._hold(request.image, request.quality):
             body = await self._unpack(request.image, request.quality, watch)
             body.pose_data = request.pose
@@ -140,7 +99,7 @@ class Fitter:
             return await self._body_reply(body, watch, ask, "parsing")
 
     async def try_on(self, request: TryOnRequest, ask: Ask) -> TryOnDone:
-        watch = _Watch()
+        watch = Watch()
         stage = self._stage("tryon")
         garment_bytes = len(request.garment.image_png) if isinstance(request.garment, GarmentData) else 0
         with self._hold(request.image, request.quality, garment_bytes):
@@ -153,10 +112,10 @@ class Fitter:
                     )
             body = await self._unpack(request.image, request.quality, watch)
             body.pose_data, body.parsing_data = request.pose, request.parsing
-            await self._pose(body, _part(ask, 0.0, POSE_SHARE), watch)
-            await self._parsing(body, _part(ask, POSE_SHARE, PARSING_SHARE), watch)
+            await self._pose(body, part_of(ask, 0.0, POSE_SHARE), watch)
+            await self._parsing(body, part_of(ask, POSE_SHARE, PARSING_SHARE), watch)
             begun = 0.0 if request.pose and request.parsing else PARSING_SHARE
-            dressing = _part(ask, begun, 1.0)
+            dressing = part_of(ask, begun, 1.0)
             if isinstance(stage, RemoteStage):
                 done = await self._dress_there(stage, body, garment, request, dressing, watch)
             else:
@@ -173,13 +132,13 @@ class Fitter:
 
     # ---- steps ----
 
-    async def _unpack(self, image: bytes, quality: Quality, watch: _Watch) -> _Body:
+    async def _unpack(self, image: bytes, quality: Quality, watch: Watch) -> _Body:
         longest_px = self._settings.live_px if quality is Quality.LIVE else self._settings.photo_px
         with watch.time("decode_s"):
             async with self._unpacking:
                 return _Body(await asyncio.to_thread(read_picture, image, longest_px, self._max_px))
 
-    async def _pose(self, body: _Body, ask: Ask, watch: _Watch) -> None:
+    async def _pose(self, body: _Body, ask: Ask, watch: Watch) -> None:
         picture = body.picture
         if body.pose_data is None:
             stage = self._stage("pose")
@@ -198,7 +157,7 @@ class Fitter:
             size = (picture.width_px, picture.height_px)
             body.pose = await asyncio.to_thread(pose_from_data, body.pose_data, *size, self._max_px)
 
-    async def _parsing(self, body: _Body, ask: Ask, watch: _Watch) -> None:
+    async def _parsing(self, body: _Body, ask: Ask, watch: Watch) -> None:
         picture, pose = body.picture, body.pose
         assert pose is not None
         if body.parsing_data is None:
@@ -235,7 +194,7 @@ class Fitter:
         return await asyncio.to_thread(garment_to_data, own) if keep_data else own
 
     async def _dress_here(
-        self, stage: LocalStage, body: _Body, garment: Garment, request: TryOnRequest, ask: Ask, watch: _Watch
+        self, stage: LocalStage, body: _Body, garment: Garment, request: TryOnRequest, ask: Ask, watch: Watch
     ) -> TryOnDone:
         assert body.pose is not None
         assert body.parsing is not None
@@ -258,7 +217,7 @@ class Fitter:
         garment: Garment | GarmentData | str,
         request: TryOnRequest,
         ask: Ask,
-        watch: _Watch,
+        watch: Watch,
     ) -> TryOnDone:
         await self._as_data(body)
         passed_on = replace(
@@ -305,7 +264,7 @@ class Fitter:
         if body.parsing is not None:
             body.parsing_data = body.parsing_data or await asyncio.to_thread(parsing_to_data, body.parsing)
 
-    async def _body_reply(self, body: _Body, watch: _Watch, ask: Ask, task: TryOnTask) -> BodyReply:
+    async def _body_reply(self, body: _Body, watch: Watch, ask: Ask, task: TryOnTask) -> BodyReply:
         await self._as_data(body)
         assert body.pose_data is not None
         engine = self._stage(task).info.engine
@@ -319,14 +278,3 @@ def _upright(picture: Picture) -> Upright:
 def _as_data(garment: Garment | GarmentData | str) -> GarmentData | str:
     assert not isinstance(garment, Garment)
     return garment
-
-
-def _part(ask: Ask, start: float, end: float) -> Ask:
-    """News of a step, as a share of the whole."""
-
-    def on_news(news: News) -> None:
-        if isinstance(news, Working):
-            news = Working(start + (end - start) * news.share, news.step)
-        ask.on_news(news)
-
-    return replace(ask, on_news=on_news)

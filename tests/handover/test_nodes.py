@@ -177,7 +177,10 @@ async def test_node_2_behind_node_1_killed_in_the_middle_the_third_node_does_it(
             await until(lambda: nodes.views()[0].server.server_id == "node-3" and nodes.views()[0].is_active)
 
 
-async def test_a_node_stopped_without_a_word_is_left_for_another_one(tmp_path: Path) -> None:
+async def test_a_node_stopped_without_a_word_is_left_for_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protos.tryon_client.SILENT_S", 2.5)
     async with (
         process_of(tmp_path / "2", node_config(id="node-2"), SLOW_S) as node_2,
         running(node_config(id="node-1"), engines()) as node_1,
@@ -322,3 +325,21 @@ def test_a_node_that_failed_is_asked_last_for_a_while() -> None:
     failures.forgive("a")
     assert order(102.0) == "acb"
     assert order(101.0 + LEFT_ALONE_S) == "abc"
+
+
+async def test_a_node_that_is_stopped_hands_what_it_cannot_finish_to_another_one() -> None:
+    paint = Paint()
+    paint.gate.clear()
+    async with contextlib.AsyncExitStack() as stack:
+        node_1 = await stack.enter_async_context(running(node_config(id="node-1"), engines()))
+        leaving = contextlib.AsyncExitStack()
+        node_2 = await leaving.enter_async_context(running(node_config(id="node-2"), engines(paint)))
+        nodes = await stack.enter_async_context(nodes_of(handover(node_2, node_1)))
+        nodes._sessions["tryon"].move_to("node-2")
+        await until(lambda: any(view.is_active and view.server.server_id == "node-2" for view in nodes.views()))
+        news = News()
+        working = asyncio.create_task(nodes.try_on(ask(), news))
+        await news.until_working()
+        await leaving.aclose()
+        assert (await working).node == "node-1"
+        assert paint.stopped == 1

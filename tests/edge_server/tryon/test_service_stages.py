@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -164,7 +165,10 @@ async def test_node_2_killed_in_the_middle_is_named_at_once_and_used_again_when_
                 assert (await client.try_on(request(), soon(), Heard())).node == "node-2"
 
 
-async def test_node_2_stopped_without_a_word_is_left_by_its_silence(tmp_path: Path) -> None:
+async def test_node_2_stopped_without_a_word_is_left_by_its_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protos.tryon_client.SILENT_S", 2.5)
     async with (
         process_of(tmp_path / "2", back_config(), SLOW_S) as node_2,
         running(front(node_2.address), HERE) as node_1,
@@ -200,3 +204,29 @@ async def test_tls_holds_between_the_nodes_too(certificate: tuple[Path, Path]) -
             client = NodeClient("node-1", f"127.0.0.1:{node_1.ports.port}", TlsConfig.model_validate(tls))
             assert (await client.try_on(request(), soon(), Heard())).node == "node-2"
             await client.close()
+
+
+async def edge(*arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tagalong", "edge", *arguments, stdout=pipe, stderr=pipe
+    )
+
+
+async def test_the_command_offers_try_on_by_its_flags_and_names_a_wrong_one(tmp_path: Path) -> None:
+    flags = ("--task", "tryon", "--pose", "none", "--parsing", "none", "--tryon", "warp", "--no-announce")
+    ready = tmp_path / "ready"
+    process = await edge(*flags, "--host", "127.0.0.1", "--port", "0", "--ready-file", str(ready))
+    assert process.stdout is not None
+    try:
+        assert b"(tryon by warp)" in await asyncio.wait_for(process.stdout.readline(), 30)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+    wrong = await edge("--task", "tryon", "--tryon", "grpc://node2")
+    _, errors = await asyncio.wait_for(wrong.communicate(), 30)
+    assert wrong.returncode == 2
+    assert b"grpc://HOST:PORT" in errors
