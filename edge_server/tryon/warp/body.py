@@ -80,6 +80,7 @@ class Body:
         self.hips = (hips["left"] + hips["right"]) / 2
         self.hip_joints = hips
         self.trunk_length = float(np.hypot(*(self.hips - self.shoulders)))
+        self.size = max(self.unit, self.trunk_length / _TRUNK_LENGTH)  # as `unit`, also of somebody who has turned
         self.down = (self.hips - self.shoulders) / self.trunk_length
         self._across = (span / self.unit, _unit(hips["left"] - hips["right"], span / self.unit))
         # +1: the person's left is on the picture's right, as of somebody who faces the camera

@@ -10,11 +10,14 @@ from edge_server.tryon.values import BGR, Area, Kind, Person
 from edge_server.tryon.warp.body import Body, arm_areas
 from edge_server.tryon.warp.fit import UPPER_ARM_SHARE, Fit
 from edge_server.tryon.warp.layers import Layer
-from edge_server.tryon.warp.light import Floats, exposure, shading, skin
+from edge_server.tryon.warp.light import Floats, exposure, shading
 from edge_server.tryon.warp.pattern import SIDES, Side
+from edge_server.tryon.warp.skin import neck, skin
 
 Bools = NDArray[np.bool_]
 _SHOULDER_SHARE = 0.16  # of an arm: so far the trunk of a garment may cover it
+_BARE_ARM = 0.2  # between the shoulder joints: half as thick as an arm may be that is painted bare
+_STRAP_SHARE = 0.08  # the same of a garment without sleeves
 _AHEAD = (Area.HAIR, Area.FACE, Area.LEFT_HAND, Area.RIGHT_HAND)
 _CONTACT, _ROUND = 0.30, 0.16  # how dark a shadow under an arm and the turn of the cloth at the outline are, at most
 
@@ -42,7 +45,10 @@ class Composer:
         self._total = np.zeros(self._labels.shape, np.float32)
         self._skin = np.zeros(self._labels.shape, np.float32)
         self._out = person.bgr.astype(np.float32)
-        self._shade = self._shading() * exposure(person.bgr)
+        self._light = self._shading()
+        self._shade = self._light * exposure(person.bgr)
+        self._tone = skin(person.bgr, self._labels)
+        self._chest: Bools | None = None
 
     def _arms(self) -> tuple[NDArray[np.uint8], Floats]:
         """Which arm a pixel belongs to (1 the left one), and how far along it: 0 at the shoulder, 1 at the wrist."""
@@ -64,12 +70,16 @@ class Composer:
         bare = np.zeros(self._labels.shape, bool)
         for number, side in enumerate(SIDES, 1):
             end = max(self._fit.ends.get(side, 0.0) if self._kind is not Kind.TROUSERS else 0.0, _SHOULDER_SHARE)
+            end = end if self._fit.ends else _STRAP_SHARE
             bare |= (self._which == number) & (self._along > end)
-        if not bare.any():
-            return bare
-        # Areas may have ragged borders; cloth has none.
+        return self._even(bare)
+
+    def _even(self, bits: Bools) -> Bools:
+        """Areas may have ragged borders; cloth has none."""
+        if not bits.any():
+            return bits
         sigma_px = max(0.025 * self._body.unit, 0.5)
-        return np.asarray(cv2.GaussianBlur(bare.astype(np.float32), (0, 0), sigma_px) > 0.5)
+        return np.asarray(cv2.GaussianBlur(bits.astype(np.float32), (0, 0), sigma_px) > 0.5)
 
     def _reach(self) -> Floats:
         """1 on the person and a little beyond, falling to 0: a garment does not float over what is beside or before."""
@@ -87,6 +97,11 @@ class Composer:
     def _shading(self) -> Floats:
         areas = {Kind.TROUSERS: (Area.LEGS,), Kind.DRESS: (*_TOP, Area.LEGS)}.get(self._kind, _TOP)
         worn = np.where(np.isin(self._labels, areas), self._labels, 0).astype(np.uint8)
+        if self._kind is Kind.DRESS:  # a hem or a belt between shirt and legs is no fold of what is worn over both
+            legs = (self._labels == Area.LEGS).astype(np.uint8)
+            size = max(3, round(0.16 * self._body.unit)) | 1
+            edge = cv2.morphologyEx(legs, cv2.MORPH_GRADIENT, np.ones((size, size), np.uint8))
+            worn[edge > 0] = 0
         if self._detailed:
             return shading(self._person.bgr, worn, self._body.unit)
         half = (worn.shape[1] // 2, worn.shape[0] // 2)
@@ -106,7 +121,7 @@ class Composer:
             need = (self._labels[at] == Area.TORSO) | (np.isin(self._labels[at], _SHOULDERS) & ~stop)
         else:
             stop, need = self._of_sleeve(layer)
-        fill = (need & (layer.spare > 0.5)).astype(np.float32)
+        fill = (self._even(need) & (layer.spare > 0.5)).astype(np.float32)
         alpha = np.maximum(layer.alpha, _softened(fill))
         alpha *= self._near[at]
         alpha *= 1 - np.maximum(_softened(stop.astype(np.float32)), stop)
@@ -124,6 +139,7 @@ class Composer:
         self._total[at] = 1 - (1 - self._total[at]) * (1 - alpha)
         if layer.role == "trunk" and self._kind in (Kind.TOP, Kind.DRESS) and not self._body.shows_back:
             self._bare_neck(layer, alpha)
+            self._chest = self._above_straps()
 
     def _bare_neck(self, layer: Layer, alpha: Floats) -> None:
         """What is worn and would show in the neck's opening becomes skin, where the neck's own is seen."""
@@ -131,13 +147,46 @@ class Composer:
         worn = (self._labels[at] == Area.TORSO) | (np.isin(self._labels[at], _SHOULDERS))
         bare = _softened(layer.neck * worn) * (1 - alpha) * ~self._ahead[at]
         bare[bare < 0.02] = 0
-        if not bare.any():
+        if self._tone is None or not bare.any():
             return
-        colours = skin(self._person.bgr[at], self._labels[at], self._body.unit)
+        colours = neck(self._person.bgr, self._labels, self._tone, self._body.unit)
         if colours is None:
             return
-        self._out[at] += bare[..., None] * (colours - self._out[at])
+        self._out[at] += bare[..., None] * (colours[at] - self._out[at])
         self._skin[at] = bare
+
+    def _above_straps(self) -> Bools:
+        """The trunk's own pixels above the armpits."""
+        rows, columns = np.indices(self._labels.shape)
+        along = (columns - self._body.shoulders[0]) * self._body.down[0] + (
+            rows - self._body.shoulders[1]
+        ) * self._body.down[1]
+        return (self._labels == Area.TORSO) & (along < 0.3 * self._body.trunk_length) | np.isin(
+            self._labels, _SHOULDERS
+        )
+
+    def _bare_arms(self) -> None:
+        """Worn sleeves that are longer than the new ones become skin too, unless they are too thick for an arm."""
+        if self._tone is None or self._body.shows_back or self._kind not in (Kind.TOP, Kind.DRESS):
+            return
+        bare = np.zeros(self._labels.shape, bool)
+        for number, side in enumerate(SIDES, 1):
+            bones = self._body.arms[side]
+            if sum(bones.half(0, 0.75)) > _BARE_ARM * 2 * self._body.size:
+                return
+            bare |= (self._which == number) & (self._along > self._fit.ends.get(side, 0.0) - 0.03)
+        bare &= ~self._ahead
+        if not self._fit.ends and self._chest is not None:  # straps leave the shoulders bare
+            bare |= self._chest
+        worn = bare & ~self._tone.alike
+        if int(worn.sum()) < 0.15 * int(bare.sum()):  # they are bare already
+            return
+        alpha = _softened(self._even(bare).astype(np.float32)) * (1 - self._total) * ~self._ahead * (1 - self._skin)
+        alpha *= np.clip((self._person.pose.mask - 0.3) / 0.4, 0, 1)
+        # Skin shows no folds: of the sleeve's light only what is smooth.
+        light = cv2.GaussianBlur(self._light, (0, 0), max(0.05 * self._body.unit, 1.0))
+        self._out += alpha[..., None] * (self._tone.bgr * (0.97 * light)[..., None] - self._out)
+        self._skin = np.maximum(self._skin, alpha)
 
     def _of_sleeve(self, layer: Layer) -> tuple[Bools, Bools]:
         at = (layer.box.rows, layer.box.columns)
@@ -186,7 +235,7 @@ class Composer:
         left = np.zeros(self._labels.shape, bool)
         for number, side in enumerate(SIDES, 1):
             left |= (self._which == number) & (self._along < self._fit.ends.get(side, 0.0) - 0.06)
-        left &= ~self._ahead & (self._total < 0.98)
+        left = self._even(left) & ~self._ahead & (self._total < 0.98)
         if int(left.sum()) < 4:
             return
         sigma_px = max(0.05 * self._body.unit, 1.0)
@@ -199,6 +248,7 @@ class Composer:
 
     def finish(self) -> Dressed:
         self._mend()
+        self._bare_arms()
         garment = self._total
         garment[garment < 0.5 / 255] = 0
         own = (garment == 0) & (self._skin == 0)

@@ -3,6 +3,7 @@
 import threading
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from edge_server.tryon.values import BGR, Area, Facing, Garment, Kind, Person, Progress, TryOnError
@@ -81,12 +82,30 @@ class WarpEngine:
         return pattern
 
 
+def _has_print(garment: Garment) -> bool:
+    """Something on the middle of its front that the rest of it does not have; stripes all over are no print."""
+    height, width = garment.bgra.shape[:2]
+    marks = garment.landmarks
+    top, bottom = marks["neck_front"][1] * height, marks["waist_left"][1] * height
+    left, right = marks["armpit_right"][0] * width, marks["armpit_left"][0] * width
+    front = garment.bgra[int(top + 0.08 * (bottom - top)) : int(bottom), int(left) : int(right)]
+    if min(front.shape[:2]) < 8:
+        return False
+    small = cv2.resize(front, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    usual = np.median(small[..., :3].reshape(-1, 3), axis=0)
+    unlike = (np.abs(small[..., :3] - usual).max(axis=2) > 45) & (small[..., 3] > 200)
+    middle, rest = float(unlike[:, 8:24].mean()), float(unlike[:, [*range(8), *range(24, 32)]].mean())
+    return middle > 0.05 + 2 * rest
+
+
 def _check(person: Person, body: Body, garment: Garment) -> None:
     """Refuse, in words, what cannot look right."""
     if person.pose.facing is Facing.SIDE:
         raise TryOnError("The picture shows a person from the side. Turn your chest to the camera.")
     if body.shows_back and garment.kind is Kind.JACKET:
         raise TryOnError("The picture shows a person from behind, where a jacket's front is not seen. Turn round.")
+    if body.shows_back and garment.kind is not Kind.TROUSERS and _has_print(garment):
+        raise TryOnError("The picture shows a person from behind, where this print is not seen. Turn round.")
     if garment.kind is Kind.TROUSERS:
         legs = person.parsing.labels == Area.LEGS
         knees = [body.point(f"{side}_knee") for side in ("left", "right")]

@@ -16,8 +16,8 @@ Role = Literal["trunk", "upper", "lower"]
 UPPER_ARM_SHARE = 0.53  # of an arm, from the shoulder to the wrist
 _ARM_OF_SHOULDERS = 1.42  # an arm's length in widths of a garment from shoulder seam to shoulder seam
 _KNEE = 0.5  # of a leg, from the hip; the pattern has its knees there too
-_HIPS, _SHORT = 1.08, 0.6  # along the trunk: where tops end, and what is cropped
-_LOOSE = 1.3  # a sleeve may be that much wider than what is worn
+_WAIST, _HIPS, _SHORT = 0.7, 1.08, 0.6  # along the trunk: a dress's waist, where tops end, what is cropped
+_LOOSE = 1.18  # a sleeve may be that much wider than what is worn
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class _Upper:
         by_chest, by_tips = chest / pattern.across("armpit"), tips / pattern.across("shoulder")
         self._scale = 0.5 * (by_chest + by_tips) if pattern.limbs else by_chest
         # Somebody who has turned is narrower, not shorter.
-        self._tall = self._scale * max(1.0, body.trunk_length / 1.6 / body.unit)
+        self._tall = self._scale * body.size / body.unit
         self._necks = {side: self._neck(side) for side in SIDES}
         self._shoulders = {side: self._shoulder(side) for side in SIDES}
         self._rows = self._heights()
@@ -95,7 +95,7 @@ class _Upper:
     def _tip(self, side: Side) -> Points:
         """Of the shoulder, on the outline: half upwards, half out of the arm's side, however the arm is held."""
         body, arm = self._body, self._body.arms[side]
-        direction = arm.normal(0) - body.down
+        direction = arm.normal(0) - 0.75 * body.down
         length = float(np.hypot(*direction))
         direction = direction / length if length > 0.3 else -body.down
         found = body.march(arm.joints[0], direction, 0.5 * body.unit)
@@ -149,15 +149,18 @@ class _Upper:
         top = float(((self._shoulders["left"] + self._shoulders["right"]) / 2 - body.shoulders) @ body.down)
         unit = self._tall / body.trunk_length
         along = [top / body.trunk_length]
+        if pattern.kind is Kind.DRESS:  # its waist is the body's, and so its length
+            unit = 0.5 * unit + 0.5 * (_WAIST - along[0]) / max(waist - shoulder, 1e-6)
         along.append(float(np.clip(along[0] + (armpit - shoulder) * unit, 0.14, 0.36)))
         end = along[1] + (hem - armpit) * unit
-        longest = {Kind.TOP: 1.28, Kind.JACKET: 1.4}.get(pattern.kind, 2.75)
+        ankle = min(float((body.legs[side].joints[2] - body.shoulders) @ body.down) for side in SIDES)
+        longest = {Kind.TOP: 1.28, Kind.JACKET: 1.4}.get(pattern.kind, min(ankle / body.trunk_length, 2.75) - 0.04)
         # What would nearly reach the hips reaches over them: a strip of what is worn below it looks wrong, and a wide
         # garment says little about its wearer's height. Shorter ones are meant to be short.
         end = _HIPS if _SHORT < end < _HIPS else min(end, longest)
         end = max(end, along[1] + 0.2)
-        if pattern.kind is Kind.DRESS:  # its waist is the body's
-            along.append(float(np.clip(along[1] + (waist - armpit) * unit, 0.5, 0.86)))
+        if pattern.kind is Kind.DRESS:
+            along.append(max(_WAIST, along[1] + 0.1))
             end = max(end, along[2] + 0.1)
         else:
             along.append(along[1] + (end - along[1]) * (waist - armpit) / max(hem - armpit, 1e-6))
@@ -216,7 +219,20 @@ class _Upper:
         out = (self._shoulders["left"] - self._shoulders["right"]) * 0.4
         above = [top[0] - out, top[1], top[2], top[3] + out]
         core = np.stack([*(place - body.down * 0.2 * body.unit for place in above), *below])
-        return pairs.piece("trunk", None, pattern.trunk, _hull(np.stack(pairs.targets), 0.4 * body.unit), core)
+        return pairs.piece("trunk", None, pattern.trunk, self._region(np.stack(pairs.targets)), core)
+
+    def _region(self, targets: Points) -> Points:
+        """Around all of them, upwards only as far as the garment's collar reaches."""
+        pattern, body = self._pattern, self._body
+        rows = np.flatnonzero((pattern.trunk.alpha >= OPAQUE).any(axis=1))
+        collar = (
+            max(float(pattern.middle("neck")[1] - rows[0]), 0.0) * self._tall
+            + (0.06 if pattern.limbs else 0.02) * body.unit
+        )
+        around = _ring(0.4 * body.unit)
+        rise = -(around @ body.down)
+        around = around + np.outer(np.maximum(rise - collar, 0.0), body.down)
+        return _hull_of((targets[:, None] + around[None]).reshape(-1, 2))
 
     def _hem(self, pairs: _Pairs) -> None:
         for share in (0.25, 0.5, 0.75):
@@ -256,8 +272,9 @@ class _Upper:
     def _sleeve(self, side: Side, limb: Limb) -> tuple[list[Piece], float]:
         pattern, body = self._pattern, self._body
         arm = body.arms[side]
-        length = float(np.hypot(*((limb.outer[-1] + limb.inner[-1] - limb.outer[0] - limb.inner[0]) / 2)))
-        end = float(np.clip(length / (_ARM_OF_SHOULDERS * pattern.across("shoulder")), 0.12, 1.03))
+        length = float(np.hypot(*(limb.outer[-1] - limb.outer[0])))
+        end = max(length / (_ARM_OF_SHOULDERS * pattern.across("shoulder")), 0.12)
+        end = 1.0 if end > 0.75 else end  # long sleeves end at the wrist, whatever the arm's length
         start = (self._shoulders[side], self._armpits[side])
         begin = float((start[1] - arm.joints[0]) @ arm.direction(0)) / max(arm.length(0), 1e-6)
         begin = float(np.clip(begin, 0.08, 0.5)) * UPPER_ARM_SHARE
@@ -275,7 +292,7 @@ class _Trousers:
         self._hip = 1.04  # along the trunk: the widest place, just below the joints
         wide = body.half(self._hip, "left") + body.half(self._hip, "right") + 2 * margin_px
         self._scale = wide / pattern.across("hip")
-        self._tall = self._scale * max(1.0, body.trunk_length / 1.6 / body.unit)
+        self._tall = self._scale * body.size / body.unit
 
     def fit(self) -> Fit:
         pattern, body, pairs = self._pattern, self._body, _Pairs()
@@ -370,7 +387,8 @@ def _limb_pieces(
     for at in [*stops, min(joint, end)]:
         _add_section(upper, section(at), outer_side, inner_side)
     elbow: tuple[float, float, float] | None = None
-    if end > joint + 0.02:
+    # A limb that points at the camera is too short to show its lower half.
+    if end > joint + 0.02 and bones.length(1) > 0.35 * bones.length(0):
         radius = sum(bones.half(0, 1.0)) / 2 * 1.08 + margin_px
         elbow = (float(bones.joints[1][0]), float(bones.joints[1][1]), radius)
     region = _strip(outer_side, inner_side, margin_px, open_end=elbow is None)
@@ -422,9 +440,15 @@ def _strip(outer: list[Points], inner: list[Points], margin_px: float, open_end:
 
 
 def _hull(points: Points, grown_px: float) -> Points:
-    middle = points.mean(axis=0)
+    return _hull_of((points[:, None] + _ring(grown_px)[None]).reshape(-1, 2))
+
+
+def _ring(radius_px: float) -> Points:
     turns = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    ring = np.stack([np.cos(turns), np.sin(turns)], axis=1) * grown_px
-    around = (points[:, None] + ring[None]).reshape(-1, 2)
-    hull: Points = cv2.convexHull((around - middle).astype(np.float32))[:, 0].astype(float) + middle
+    return np.stack([np.cos(turns), np.sin(turns)], axis=1) * radius_px
+
+
+def _hull_of(points: Points) -> Points:
+    middle = points.mean(axis=0)
+    hull: Points = cv2.convexHull((points - middle).astype(np.float32))[:, 0].astype(float) + middle
     return hull

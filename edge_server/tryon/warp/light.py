@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_server.tryon.values import BGR, Area
+from edge_server.tryon.values import BGR
 
 Floats = NDArray[np.float32]
 _GROUPS = 4
@@ -62,27 +62,6 @@ def exposure(bgr: BGR) -> float:
     """How bright the brightest of the picture are, 1: as bright as a catalogue's white."""
     brightest = float(np.percentile(bgr[::4, ::4].max(axis=2), 97))
     return float(np.clip(brightest / 228, 0.55, 1.0))
-
-
-def skin(bgr: BGR, labels: NDArray[np.uint8], unit_px: float) -> Floats | None:
-    """The neck's skin carried on over its surroundings; None where the neck is covered or not seen."""
-    face, neck = labels == Area.FACE, labels == Area.NECK
-    if int(face.sum()) < 30 or int(neck.sum()) < 30:
-        return None
-    pixels = bgr.astype(np.float32)
-    hue = (pixels[..., [0, 2]] + _OFFSET) / (pixels.sum(axis=2) + 3 * _OFFSET)[..., None]
-    usual, bright = np.median(hue[face], axis=0), float(np.median(pixels[face].sum(axis=1)))
-    alike = (np.abs(hue - usual).max(axis=2) < 0.05) & (pixels.sum(axis=2) > 0.4 * bright)
-    if int((neck & alike).sum()) < 0.4 * int(neck.sum()):
-        return None
-    weights = cv2.erode((neck & alike).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
-    found = np.zeros_like(pixels)
-    total = np.zeros(labels.shape, np.float32)
-    for sigma_px, share in ((0.06 * unit_px, 1.0), (0.3 * unit_px, 1e-3)):  # the nearest counts most
-        weight = cv2.GaussianBlur(weights, (0, 0), max(sigma_px, 1.0)) * share
-        found += cv2.GaussianBlur(pixels * weights[..., None], (0, 0), max(sigma_px, 1.0)) * share
-        total += weight
-    return np.asarray(found / np.maximum(total, 1e-9)[..., None], np.float32)
 
 
 def _smooth(values: Floats, weights: Floats, sigma_px: float) -> tuple[Floats, Floats]:

@@ -29,7 +29,7 @@ class Cloth:
 
 @dataclass(frozen=True, slots=True)
 class Limb:
-    """The outline of a sleeve or a leg, from the body outwards: as many places on its outer edge as on its inner one."""
+    """The outline of a sleeve or a leg, from the body outwards: as many places on the outer edge as on the inner."""
 
     cloth: Cloth
     at: NDArray[np.float64] = field(repr=False)  # 0..1: how far along
@@ -74,15 +74,21 @@ def cut(garment: Garment, scale: float) -> Pattern:
     alpha = bgra[..., 3:].astype(np.float32) / 255
     small = cv2.resize(np.dstack([bgra[..., :3] * alpha, alpha]), (width, height), interpolation=cv2.INTER_AREA)
     size = np.array([width, height])
+    holes = np.zeros((height, width), np.uint8)
     for hole in garment.inside:
-        cv2.fillPoly(small, [np.round(np.array(hole) * size * 16).astype(np.int32)], (0, 0, 0, 0), cv2.LINE_AA, 4)
+        corners = np.round((np.array(hole) * size - 0.5) * 16).astype(np.int32)
+        cv2.fillPoly(holes, [corners], (255,), cv2.LINE_AA, 4)
+        # Its border is drawn as a seam, of which nothing is to stay.
+        cv2.polylines(holes, [corners], True, (255,), max(round(0.006 * width), 1) + 1, cv2.LINE_AA, 4)
+    small[..., 3] *= 1 - holes.astype(np.float32) / 255
+    small[..., :3] *= 1 - holes.astype(np.float32)[..., None] / 255
     colours = small[..., :3] / np.maximum(small[..., 3:], 1e-3)
     bgr, alpha8 = np.clip(colours, 0, 255).astype(np.uint8), np.round(small[..., 3] * 255).astype(np.uint8)
     bgr = _carried_on(bgr, alpha8)
     points = {name: np.array(garment.landmarks[name], float) * size - 0.5 for name in needed}
     if garment.kind is Kind.TROUSERS:
         return _trousers(bgr, alpha8, points)
-    return _upper(garment.kind, bgr, alpha8, points)
+    return _upper(garment.kind, bgr, alpha8, points, holes)
 
 
 def _carried_on(bgr: Bits, alpha: Bits) -> Bits:
@@ -95,17 +101,17 @@ def _carried_on(bgr: Bits, alpha: Bits) -> Bits:
         (~solid).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
     )
     # A mirror at the edge carries a pattern on; where that leads out of the cloth again, the edge's own colour.
-    rows, columns = np.indices(alpha.shape)
-    place = np.zeros((int(nearest.max()) + 1, 2), np.int64)
-    place[nearest[solid]] = np.stack([rows[solid], columns[solid]], axis=1)
-    edge = place[nearest]
-    mirrored = np.clip(2 * edge - np.stack([rows, columns], axis=2), 0, np.array(alpha.shape) - 1)
+    here = np.moveaxis(np.indices(alpha.shape), 0, -1)
+    place: NDArray[np.int64] = np.zeros((int(nearest.max()) + 1, 2), np.int64)
+    place[nearest[solid]] = here[solid]
+    edge: NDArray[np.int64] = place[nearest]
+    mirrored: NDArray[np.int64] = np.clip(2 * edge - here, 0, np.array(alpha.shape) - 1)
     good = solid[mirrored[..., 0], mirrored[..., 1]][..., None]
     source = np.where(good, mirrored, edge)
     return np.where((alpha < 250)[..., None], bgr[source[..., 0], source[..., 1]], bgr)
 
 
-def _upper(kind: Kind, bgr: Bits, alpha: Bits, points: dict[str, Points]) -> Pattern:
+def _upper(kind: Kind, bgr: Bits, alpha: Bits, points: dict[str, Points], holes: Bits) -> Pattern:
     columns, rows = np.meshgrid(np.arange(alpha.shape[1], dtype=float), np.arange(alpha.shape[0], dtype=float))
     overlap = _OVERLAP * float(np.hypot(*(points["armpit_left"] - points["armpit_right"])))
     trunk = alpha.copy()
@@ -134,10 +140,10 @@ def _upper(kind: Kind, bgr: Bits, alpha: Bits, points: dict[str, Points]) -> Pat
         beyond = (columns - end[:, None]) * (1.0 if side == "left" else -1.0) > -1
         first = points[f"neck_{side}"] if limbs else points[f"armpit_{side}"]
         spare[beyond & (rows > first[1]) & (rows <= points[f"hem_{side}"][1])] = 255
-    return Pattern(kind, points, Cloth(bgr, trunk, spare, _opening(alpha, points)), limbs, edges)
+    return Pattern(kind, points, Cloth(bgr, trunk, spare, _opening(alpha, points, holes)), limbs, edges)
 
 
-def _opening(alpha: Bits, points: dict[str, Points]) -> Bits:
+def _opening(alpha: Bits, points: dict[str, Points], holes: Bits) -> Bits:
     """Above the neckline, between both sides of the neck."""
     rows = np.arange(alpha.shape[0])[:, None]
     columns = np.arange(alpha.shape[1])
@@ -148,7 +154,9 @@ def _opening(alpha: Bits, points: dict[str, Points]) -> Bits:
     between = (columns > right[0]) & (columns < left[0])
     low = np.minimum(clear, front[1] + 0.3 * abs(left[0] - right[0]))
     high = min(left[1], right[1]) - 0.25 * abs(left[0] - right[0])
-    return np.where((rows < low) & (rows > high) & between & ~solid, 255, 0).astype(np.uint8)
+    above = (rows < low) & (rows > high) & between
+    above |= (holes > 0) & (rows < (points["armpit_left"][1] + points["armpit_right"][1]) / 2)
+    return np.where(above & ~solid, 255, 0).astype(np.uint8)
 
 
 def _trousers(bgr: Bits, alpha: Bits, points: dict[str, Points]) -> Pattern:

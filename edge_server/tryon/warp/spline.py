@@ -64,8 +64,8 @@ class Spline:
         affine = self._weights[count] + at @ self._weights[count + 1 :]
         return np.asarray(_kernel(at, self._nodes) @ self._weights[:count] + affine)
 
-    def dense(self, box: Box, step_px: int, fine: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Where the pixels of a box come from, as two maps for `cv2.remap`, `fine` times as large as the box.
+    def dense(self, box: Box, step_px: int, fine: int = 1) -> "Maps":
+        """Where the pixels of a box come from.
 
         Computed at every `step_px` and interpolated: a spline between its nodes is far smoother than that.
         """
@@ -78,7 +78,26 @@ class Spline:
         scale = step_px * fine
         whole = cv2.resize(_framed(coarse), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
         cut = whole[scale : scale + box.height * fine, scale : scale + box.width * fine]
-        return np.ascontiguousarray(cut[..., 0]), np.ascontiguousarray(cut[..., 1])
+        # Far from its nodes a spline may fold back, and show again what it has shown already.
+        across = np.diff(coarse, axis=1)[:-1]
+        down = np.diff(coarse, axis=0)[:, :-1]
+        turn = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+        straight = np.zeros((rows, columns), np.float32)
+        straight[:-1, :-1] = turn * np.sign(np.median(turn)) > 0
+        straight[-1], straight[:, -1] = straight[-2], straight[:, -2]
+        straight = cv2.erode(straight, np.ones((3, 3), np.uint8))
+        sound = cv2.resize(straight, None, fx=step_px, fy=step_px, interpolation=cv2.INTER_LINEAR)
+        return Maps(
+            np.ascontiguousarray(cut[..., 0]), np.ascontiguousarray(cut[..., 1]), sound[: box.height, : box.width]
+        )
+
+
+class Maps(NamedTuple):
+    """Of a box of the picture; `x` and `y` for `cv2.remap`, as often finer than the box as was asked for."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    sound: NDArray[np.float32]  # of the box: 0 where the spline folds back, 1 elsewhere
 
 
 def _framed(maps: NDArray[np.float32]) -> NDArray[np.float32]:
