@@ -1,6 +1,7 @@
-"""A try-on under way, told as it goes: Server-Sent Events in answer to one request, which ends the work when it goes.
+"""A try-on under way in answer to one request; when whoever asked is gone, the work ends.
 
-events: `news` (kind, text, share, place, length, node), then one of `done` (the result) or `problem` (error, status).
+Told as it goes by Server-Sent Events, or at its end as JSON. Events: `news` (kind, text, share, place, length, node),
+then one of `done` (the result) or `problem` (error, status).
 A problem before the first news is answered with its own status code instead.
 """
 
@@ -25,13 +26,14 @@ MAX_WAITING = 64  # news that a slow reader has not taken yet; older ones are pa
 QUIET_S = 5.0  # without news for so long, a sign of life: a reader that is gone is seen
 
 
-class DressingStream(Response):
+class Dressing(Response):
     """Runs `work` while its reader is there."""
 
-    def __init__(self, work: Work, headers: Mapping[str, str]) -> None:
+    def __init__(self, work: Work, headers: Mapping[str, str], as_events: bool) -> None:
         super().__init__(None, 200, dict(headers), "text/event-stream")
         del self.headers["content-length"]
         self._work = work
+        self._as_events = as_events
         self._news: deque[ProgressNews] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
 
@@ -46,9 +48,17 @@ class DressingStream(Response):
         work.add_done_callback(self._woken)
         gone.add_done_callback(self._woken)
         try:
-            await self._wake.wait()
-            if work.done() and not self._news and (problem := _problem(work)) is not None:
-                await _as_json(problem, self.headers)(scope, receive, send)
+            if self._as_events:
+                await self._wake.wait()
+            else:
+                await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
+            if work.done() and not (self._as_events and self._news):
+                problem = _problem(work)
+                if problem is not None or not self._as_events:
+                    data = result_json(work.result()) if problem is None else problem.to_json()
+                    await _as_json(data, problem, self.headers)(scope, receive, send)
+                    return
+            if not self._as_events:
                 return
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._tell(work, gone, send)
@@ -104,11 +114,11 @@ def _event(name: str, data: Mapping[str, Any]) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-def _as_json(problem: ProblemError, headers: Mapping[str, str]) -> JSONResponse:
+def _as_json(data: Mapping[str, Any], problem: ProblemError | None, headers: Mapping[str, str]) -> JSONResponse:
     kept = {name: value for name, value in headers.items() if name not in ("content-type", "content-length")}
-    if problem.retry_after_s:
+    if problem is not None and problem.retry_after_s:
         kept["Retry-After"] = f"{max(1, problem.retry_after_s):.0f}"
-    return JSONResponse(problem.to_json(), problem.status, kept)
+    return JSONResponse(data, 200 if problem is None else problem.status, kept)
 
 
 def _problem(work: "asyncio.Task[Dressed]") -> ProblemError | None:

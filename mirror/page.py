@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from common.errors import ConfigError
 from mirror import problems
 from mirror.problems import ProblemError
-from mirror.shown import body_json, labels_png, picture_json, result_as_png, result_json, state_json
+from mirror.shown import body_json, labels_png, picture_json, result_as_png, state_json
 from mirror.studio import Studio
 from mirror.uploads import read_upload
 from mirror.visitors import check_origin, cookie, cookie_name, new_session, session_of
@@ -54,7 +54,7 @@ def build(studio: Studio) -> "FastAPI":
         from fastapi import FastAPI, Request, Response, WebSocket
         from fastapi.responses import JSONResponse
 
-        from mirror.dressing import DressingStream
+        from mirror.dressing import Dressing
         from mirror.live import talk
     except ImportError as error:
         raise ConfigError(f"the mirror needs {error.name}: pip install 'tagalong[mirror]'") from error
@@ -136,10 +136,8 @@ def build(studio: Studio) -> "FastAPI":
         async def make(session: str) -> Any:
             wish = await _json(request)
             picture_id, garment_id = str(wish.get("picture", "")), str(wish.get("garment", ""))
-            if "text/event-stream" in request.headers.get("accept", ""):
-                return DressingStream(partial(studio.dress, session, picture_id, garment_id), NO_STORE)
-            dressed = await studio.dress(session, picture_id, garment_id, lambda news: None)
-            return result_json(dressed)
+            as_events = "text/event-stream" in request.headers.get("accept", "")
+            return Dressing(partial(studio.dress, session, picture_id, garment_id), NO_STORE, as_events)
 
         return await answer(request, make)
 

@@ -91,6 +91,7 @@ class Studio:
         self._salt = secrets.token_bytes(16)
         self._visitors: defaultdict[str, _Visitor] = defaultdict(lambda: _Visitor(""))
         self._live = 0
+        self._closed = False
 
     @property
     def uploads(self) -> asyncio.Semaphore:
@@ -197,7 +198,8 @@ class Studio:
         return self.store.forget(session)
 
     def close(self) -> None:
-        """Forget everybody."""
+        """Forget everybody, and take nobody any more."""
+        self._closed = True
         for session in list(self._visitors):
             self.forget(session)
         self.store.clear()
@@ -205,6 +207,8 @@ class Studio:
     @contextlib.contextmanager
     def _working(self, session: str) -> Iterator[_Visitor]:
         """What runs in here ends when its session is forgotten, as ProblemError."""
+        if self._closed:
+            raise ProblemError(problems.NO_NODE, "The mirror is being switched off.", 10.0)
         visitor = self._visitors[session]
         visitor.user = visitor.user or hashlib.blake2s(session.encode(), key=self._salt, digest_size=8).hexdigest()
         task = asyncio.current_task()
