@@ -232,7 +232,11 @@ class OffloadSession:
         if self._group is None:
             work.close()
             return None
-        return self._group.create_task(work, name=name)
+        try:
+            return self._group.create_task(work, name=name)
+        except RuntimeError:  # all is being ended, and a link that breaks just then still tells so
+            work.close()
+            return None
 
 
 class _Line:
