@@ -4,7 +4,6 @@ It runs without a GPU. UCX_TLS in the environment chooses its own ways (`tcp`, `
 error handling, so that a peer that dies is seen; UCX then leaves its shared memory alone: use `shm://` on one machine.
 """
 
-import atexit
 import contextlib
 import importlib
 import os
@@ -26,7 +25,8 @@ FIRST = 1024  # bytes of each frame's first message: the envelope's length, and 
 SEND_S = 5.0  # a peer that takes nothing for so long is gone
 SPIN_S = 0.0005  # a tensor on its way is nearly there: asked again at once for so long, then with pauses
 PAUSES_S = (0.00005, 0.001)  # within 20 ms, and later
-CLOSE_NS = 1_000_000_000
+IDLE_PAUSE_S = 0.002  # between looks for new connections
+CLOSE_NS = 100_000_000  # everybody else waits that long for a peer that has died
 _HELLO = struct.Struct("<4sQ")
 ENVIRONMENT = {
     "UCX_TCP_CM_REUSEADDR": "y",  # a server that was killed is started again at its port
@@ -38,9 +38,13 @@ _LENGTH = struct.Struct("<I")
 
 
 class _Library:
-    """UCX's context and worker, made once a process: a worker has a thread that drives its connections."""
+    """UCX's context and worker, made once a process.
 
-    _lock = threading.Lock()
+    Every call into it is made under one lock, and whoever waits drives the worker. ucxx has a thread of its own for
+    that, but it can wait for Python's lock while a Python thread waits for ucxx's.
+    """
+
+    _making = threading.Lock()
     _only: "_Library | None" = None
 
     def __init__(self) -> None:
@@ -51,23 +55,24 @@ class _Library:
             self.array = importlib.import_module("ucxx._lib.arr").Array
         except ImportError as error:
             raise ConfigError("ucx:// needs the library ucxx. Run: pip install ucxx-cu12") from error
-        flags = (self.api.Feature.TAG, self.api.Feature.STREAM, self.api.Feature.WAKEUP)
+        flags = (self.api.Feature.TAG, self.api.Feature.STREAM)
         try:
-            self.worker = self.api.UCXWorker(
-                self.api.UCXContext({}, feature_flags=flags), enable_delayed_submission=True, enable_python_future=False
-            )
-            self.worker.start_progress_thread(polling_mode=False, epoll_timeout=1)
-            atexit.register(self.worker.stop_progress_thread)
+            self.worker = self.api.UCXWorker(self.api.UCXContext({}, feature_flags=flags))
         except self.api.UCXError as error:
             raise ConfigError(f"UCX does not start here ({error}). Check UCX_TLS and UCX_NET_DEVICES.") from error
+        self.lock = threading.RLock()  # a listener's callback runs inside `progress`
 
     @classmethod
     def get(cls) -> "_Library":
         """Raises ConfigError when it is not installed or does not start."""
-        with cls._lock:
+        with cls._making:
             if cls._only is None:
                 cls._only = cls()
             return cls._only
+
+    def progress(self) -> None:
+        with self.lock:
+            self.worker.progress()
 
 
 class UcxPipe:
@@ -86,8 +91,8 @@ class UcxPipe:
         self._held: list[NDArray[Any]] = [hello, theirs]
         self._coming: Any = None  # the request for the next frame's first message
         try:
-            self._wait(endpoint.stream_send(library.array(hello)), SEND_S)
-            if not self._wait(endpoint.stream_recv(library.array(theirs)), timeout_s):
+            self._wait(self._start(endpoint.stream_send, hello), SEND_S)
+            if not self._wait(self._start(endpoint.stream_recv, theirs), timeout_s):
                 raise PipeClosed(f"{name} did not greet within {timeout_s:.2f} s")
             magic, self._their_tag = _HELLO.unpack(theirs.tobytes())
             if magic != b"TGUX":
@@ -126,8 +131,10 @@ class UcxPipe:
         return envelope.frame(tensors)
 
     def check(self) -> None:
-        if self._over.is_set() or self._endpoint is None or not self._endpoint.alive:
-            raise PipeClosed(f"{self._name} has hung up")
+        with self._library.lock:
+            self._library.worker.progress()
+            if self._over.is_set() or self._endpoint is None or not self._endpoint.alive:
+                raise PipeClosed(f"{self._name} has hung up")
 
     def hang_up(self) -> None:
         self._over.set()
@@ -136,7 +143,7 @@ class UcxPipe:
         self._over.set()
         endpoint, self._endpoint = self._endpoint, None
         if endpoint is not None:
-            with contextlib.suppress(self._library.api.UCXError):
+            with contextlib.suppress(self._library.api.UCXError), self._library.lock:
                 endpoint.close_blocking(CLOSE_NS, 1)  # cancels what is on its way
             self._held.clear()
 
@@ -148,27 +155,35 @@ class UcxPipe:
                 raise PipeClosed(f"{self._name} stopped in the middle of a frame")
         self._held.clear()
 
-    def _start(self, start: Callable[..., Any], buffer: NDArray[Any], tag: int) -> Any:
+    def _start(self, start: Callable[..., Any], buffer: NDArray[Any], *tag: int) -> Any:
         try:
-            return start(self._library.array(buffer), self._library.api.UCXXTag(tag))
+            with self._library.lock:
+                return start(self._library.array(buffer), *map(self._library.api.UCXXTag, tag))
         except self._library.api.UCXError as error:
             raise PipeClosed(f"{self._name} is gone ({error})") from error
 
     def _wait(self, request: Any, timeout_s: float) -> bool:
         """False: not done in that time. Raises PipeClosed."""
         start_s = time.monotonic()
-        while not request.completed:
+        while not self._done(request):
             waited_s = time.monotonic() - start_s
             if self._over.is_set():
                 raise PipeClosed(f"{self._name} is closed")
             if waited_s >= timeout_s:
                 return False
             time.sleep(0 if waited_s < SPIN_S else PAUSES_S[waited_s > 0.02])
+        return True
+
+    def _done(self, request: Any) -> bool:
         try:
-            request.check_error()
+            with self._library.lock:
+                self._library.worker.progress()
+                if request.completed:
+                    request.check_error()
+                    return True
+                return False
         except self._library.api.UCXError as error:
             raise PipeClosed(f"{self._name} is gone ({error})") from error
-        return True
 
 
 class UcxListener:
@@ -180,18 +195,29 @@ class UcxListener:
             raise ConfigError(f"ucx://{host}:{port}: UCX listens at every address. Write ucx://0.0.0.0:{port}.")
         self._library, self._on_pipe, self._max = _Library.get(), on_pipe, max_bytes
         try:
-            self._listener = self._library.api.UCXListener.create(
-                worker=self._library.worker, port=port, cb_func=self._take
-            )
+            with self._library.lock:
+                self._listener = self._library.api.UCXListener.create(
+                    worker=self._library.worker, port=port, cb_func=self._take
+                )
         except self._library.api.UCXError as error:
             raise ConfigError(f"cannot listen at ucx://{host}:{port} ({error}).") from error
         self.address = f"ucx://{host}:{self._listener.port}"
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._accept, name=f"accept {self.address}", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        self._listener = None
+        self._closing.set()
+        self._thread.join()
+        with self._library.lock:
+            self._listener = None
+
+    def _accept(self) -> None:
+        while not self._closing.wait(IDLE_PAUSE_S):
+            self._library.progress()
 
     def _take(self, request: Any) -> None:
-        """In UCX's own thread, which has to go on: the greeting waits in another."""
+        """Called from within `progress`, which has to go on: the greeting waits in a thread of its own."""
         endpoint = self._listener.create_endpoint_from_conn_request(request, True)
         threading.Thread(target=self._greet, args=(endpoint,), name=f"answer {self.address}", daemon=True).start()
 
@@ -204,7 +230,8 @@ def open_pipe(host: str, port: int, max_bytes: int, timeout_s: float) -> Pipe:
     """Raises LinkError when nobody answers there, ConfigError when UCX is not installed."""
     library, name = _Library.get(), f"ucx://{host}:{port}"
     try:
-        endpoint = library.api.UCXEndpoint.create(library.worker, host, port, True)
+        with library.lock:
+            endpoint = library.api.UCXEndpoint.create(library.worker, host, port, True)
         return UcxPipe(library, endpoint, name, max_bytes, timeout_s)
     except (library.api.UCXError, PipeClosed) as error:
         raise LinkError(f"nobody answers at {name} ({error}). Start the other side.") from error

@@ -236,7 +236,7 @@ def test_a_server_that_ends_stops_its_work_and_tells_its_caller(address) -> None
             caller.call(Parcel(b"slow"), 30.0)
         closing.join()
         assert len(seen) == 1
-        with pytest.raises(LinkError, match="nobody|gone"):
+        with pytest.raises(LinkError, match=r"nobody|gone"):
             caller.call(Parcel(b"next"), 0.5)
 
 

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,7 +122,10 @@ def test_descriptors_that_are_no_memory_or_too_many_are_closed(server) -> None:
         with stranger(server) as sock:
             sock.sendmsg([ENVELOPE], passing(*given_away))
             assert sock.recv(100) == b""
-    assert len(os.listdir("/proc/self/fd")) <= before + 1  # noqa: PTH208
+    until_s = time.monotonic() + 10.0
+    while len(os.listdir("/proc/self/fd")) > before:  # noqa: PTH208 - the last connection's thread is about to end
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
     os.close(reader)
     os.close(writer)
 
