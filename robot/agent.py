@@ -21,11 +21,13 @@ from robot.config import RobotConfig
 from robot.core import AgentCore
 from robot.csv_log import CsvLog, Row
 from robot.decision import Decision
+from robot.dressing import Dressing
 from robot.encoder import encode_aside
 from robot.gauge import Rate
 from robot.hardware import Armour, EndOfVideo, Hardware
 from robot.keyboard import Keyboard
 from robot.metrics import Metrics
+from robot.states import State
 from robot.tasks import TaskChoice
 from robot.values import Key, Light, Result
 from robot.view import AgentView
@@ -37,6 +39,12 @@ ROOM_S = 0.1  # waits so long for a place under way before it takes a picture an
 REOPEN_FIRST_S, REOPEN_CAP_S = 0.5, 10.0
 LOOK_AT_TASKS_S = 0.5
 REMEMBERED_FRAMES = 512  # capture times of frames whose answer may still come
+NOT_NOW = {  # why there is no picture in these states
+    State.OFFLINE: "No server answers, so the robot cannot see who is there.",
+    State.ESTOP: "The emergency stop is pressed. Release it first.",
+    State.HIT: "The robot was hit. Try again in a moment.",
+    State.EXPLORE: "The robot is exploring. Let it search or idle first.",
+}
 
 
 class Agent:
@@ -61,6 +69,7 @@ class Agent:
         self.core = AgentCore(config, hardware.camera.model, clock())
         self._tasks = TaskChoice(config.wanted_tasks, config.face_fallback)
         self.session = self._new_session()
+        self.dressing = Dressing(config, clock, self._on_mirrored)
         self.metrics = Metrics(self.view)
         self._csv = CsvLog(config.log.path, config.log.max_mb) if config.log.path else None
         self._quit = asyncio.Event()
@@ -95,7 +104,12 @@ class Agent:
             result_fps=self._result_rate.per_s(now_s),
             rtt_s=self._rtt_s,
             safety_stops=self.core.safety.stops,
+            mirror=self.dressing.view(),
         )
+
+    def choose(self, garment: str) -> None:
+        """What the key `mirror` puts on."""
+        self.dressing.choose(garment)
 
     def press(self, key: Key) -> None:
         """A key of the keyboard or of a page."""
@@ -103,6 +117,12 @@ class Agent:
         self.core.on_key(self._clock(), key)
         if key is Key.QUIT:
             self._quit.set()
+        elif key is Key.FORGET:
+            self.dressing.forget()
+        elif key is Key.MIRROR and self.core.state is not State.MIRROR:
+            self.dressing.refuse(
+                NOT_NOW.get(self.core.state, "Nobody is in view. Come before the camera and try again.")
+            )
 
     # ---- running ----
 
@@ -112,6 +132,7 @@ class Agent:
             Job("control", self._control),
             Job("camera", self._see, ends_all=True),
             Job("offload", self._offload),
+            Job("mirror", self.dressing.run),
             Job("quit", self._await_quit, ends_all=True),
             *self._hardware.jobs,
         ]
@@ -175,6 +196,7 @@ class Agent:
         self.core.on_base(self._base.ready)
         before, decision = self._decision, self.core.tick(now_s)
         self._decision = decision
+        self.dressing.keep_up(self.core.mirror_since_s)
         await self._base.drive(decision.command)
         if decision.light != self._shown:
             self._shown = decision.light
@@ -235,6 +257,7 @@ class Agent:
             if len(self._captures) > REMEMBERED_FRAMES:
                 self._captures.popitem(last=False)
             self._jpeg = encoded.image
+            self.dressing.saw(encoded.number, frame)
             self.session.offer(encoded)
 
     # ---- servers and their answers ----
@@ -277,6 +300,19 @@ class Agent:
         if self.core.on_result(result):
             self._result_rate.count(now_s)
             self._log_row(now_s, deliver.server_id, deliver.rtt_s, len(reply.detections))
+            self._show_mirror(reply.number)
+
+    def _show_mirror(self, number: int) -> None:
+        """Who is in the picture that was just answered, for the mirror."""
+        perception = self.core.perception
+        seen = [track for track in perception.tracks if track.last_seen_s == perception.newest_capture_s]
+        target = perception.target.track
+        is_there = target is not None and target.last_seen_s == perception.newest_capture_s
+        others = tuple(track.box for track in seen if target is not None and track.track_id != target.track_id)
+        self.dressing.answered(number, target.box if target is not None and is_there else None, others)
+
+    def _on_mirrored(self, is_dressed: bool) -> None:
+        self.core.on_mirrored(self._clock(), is_dressed)
 
     def _on_event(self, event: Moved | MoveCompleted) -> None:
         if self.on_event is not None:

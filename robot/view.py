@@ -1,10 +1,11 @@
 """What of a running robot can be seen from outside: one frozen value at a time, for pages and terminals."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from handover.values import Counts, ServerView
 from robot.decision import Decision
+from robot.mirror_view import MirrorView
 from robot.states import State
 from robot.values import Key, Light, Odometry, Track
 
@@ -29,6 +30,7 @@ class AgentView:
     result_fps: float = 0.0
     rtt_s: float = float("nan")  # of the newest result
     safety_stops: int = 0
+    mirror: MirrorView | None = None
 
 
 class Watched(Protocol):
@@ -38,4 +40,13 @@ class Watched(Protocol):
 
     def press(self, key: Key) -> None:
         """As if the key had been pressed on the robot's own keyboard."""
+        ...
+
+
+@runtime_checkable
+class Mirroring(Protocol):
+    """What a page asks of a robot that can show people wearing something else, besides."""
+
+    def choose(self, garment: str) -> None:
+        """The id of the garment that the key `mirror` puts on; an unknown one changes nothing."""
         ...

@@ -28,6 +28,7 @@ FILES = {
     "page.js": ("page.js", "text/javascript"),
     "map.js": ("map.js", "text/javascript"),
     "draw.js": ("draw.js", "text/javascript"),
+    "mirror.js": ("mirror.js", "text/javascript"),
     "favicon.svg": ("favicon.svg", "image/svg+xml"),
 }
 HEADERS = {

@@ -6,6 +6,7 @@ from typing import Any
 from handover.values import ServerView
 from protos.messages import RGB, Outcome
 from robot.decision import Decision
+from robot.mirror_view import MirrorView
 from robot.view import AgentView
 
 
@@ -35,6 +36,7 @@ def to_json(view: AgentView) -> dict[str, Any]:
         "rtt_ms": _ms(view.rtt_s),
         "decision": _decision(view.decision) if view.decision is not None else None,
         "safety_stops": view.safety_stops,
+        "mirror": _mirror(view.mirror) if view.mirror is not None else None,
     }
 
 
@@ -71,6 +73,20 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "distance_m": number(decision.distance_m),
         "age_ms": _ms(decision.result_age_s),
         "reason": str(decision.reason) if decision.reason is not None else None,
+    }
+
+
+def _mirror(mirror: MirrorView) -> dict[str, Any]:
+    """Its picture goes another way."""
+    return {
+        "garments": [{"id": garment, "name": name} for garment, name in mirror.garments],
+        "chosen": mirror.chosen,
+        "phase": str(mirror.phase),
+        "text": mirror.text,
+        "share": number(mirror.share),
+        "worn": mirror.garment_name,
+        "node": mirror.node,
+        "took_s": number(mirror.took_s),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from robot.values import Key
-from robot.view import AgentView, Watched
+from robot.view import AgentView, Mirroring, Watched
 from robot.web.source import World
 from robot.web.state import to_json
 
@@ -18,8 +18,8 @@ MAX_VIEWERS = 16
 PICTURES_PER_S = 15.0
 STATES_PER_S = 10.0
 SEND_TIMEOUT_S = 10.0  # a browser that takes nothing for so long is gone
-CAMERA, TOP = b"\x00", b"\x01"  # first byte of a picture's message
-PAGE_KEYS = (Key.SEARCH, Key.IDLE, Key.EXPLORE, Key.ESTOP)  # quitting is not for a page
+CAMERA, TOP, DRESSED = b"\x00", b"\x01", b"\x02"  # first byte of a picture's message
+PAGE_KEYS = (Key.SEARCH, Key.IDLE, Key.EXPLORE, Key.ESTOP, Key.MIRROR, Key.FORGET)  # quitting is not for a page
 
 
 class Socket(Protocol):
@@ -105,6 +105,7 @@ class Viewers:
             await _send(socket.send_text(json.dumps(hello, allow_nan=False)))
         shown: bytes = b""
         shown_top: bytes = b""
+        shown_dressed: bytes = b""
         state_s = top_s = -1.0
         while True:
             began_s = loop.time()
@@ -115,6 +116,11 @@ class Viewers:
             if began_s - state_s >= 1 / STATES_PER_S - 0.005:
                 state_s = began_s
                 await _send(socket.send_text(self.state()))
+            dressed = mirror.picture if (mirror := self.view().mirror) is not None else b""
+            if dressed is not shown_dressed:
+                shown_dressed = dressed
+                if dressed:
+                    await _send(socket.send_bytes(DRESSED + dressed))
             if self._world is not None and began_s - top_s >= 0.25:
                 top_s = began_s
                 top = self._world.top_jpeg()
@@ -125,7 +131,10 @@ class Viewers:
 
     async def _listen(self, socket: Socket) -> None:
         while True:
-            key = key_in(await socket.receive_text())
+            text = await socket.receive_text()
+            key = key_in(text)
+            if key is Key.MIRROR and isinstance(self._robot, Mirroring):
+                self._robot.choose(garment_in(text))
             if key is not None:
                 self._robot.press(key)
 
@@ -143,6 +152,12 @@ def key_in(text: str) -> Key | None:
         log.warning("page: message %.60r is not understood", text)
         return None
     return key if key in PAGE_KEYS else None
+
+
+def garment_in(text: str) -> str:
+    """Of a message `{"key": "mirror", "garment": "tee-breton"}`; empty when it names none."""
+    garment = json.loads(text).get("garment")
+    return garment if isinstance(garment, str) else ""
 
 
 def may_connect(origin: str | None, host: str | None, listens_on: str) -> bool:

@@ -1,6 +1,7 @@
 // Shows the robot and passes keys on. Pictures and state come over one websocket, newest first, never queued.
 import { picture, sparkline, strip } from "./draw.js";
 import { forget, map, remember } from "./map.js";
+import * as mirror from "./mirror.js";
 
 const SPAN = 60; // seconds of round trips
 const GREY = "#9aa5b1";
@@ -26,7 +27,7 @@ function link(text, kind) {
   $("link").textContent = text;
   $("link").className = `link ${kind}`;
   document.body.classList.toggle("gone", kind !== "on");
-  for (const button of document.querySelectorAll("nav button")) button.disabled = kind !== "on";
+  for (const button of document.querySelectorAll("nav button, .mirror button")) button.disabled = kind !== "on";
 }
 
 function told(message) {
@@ -52,6 +53,7 @@ function seen(buffer) {
   const kind = new Uint8Array(buffer, 0, 1)[0];
   const blob = new Blob([new Uint8Array(buffer, 1)], { type: "image/jpeg" });
   if (kind === 1) { createImageBitmap(blob).then(above, () => {}); return; }
+  if (kind === 2) { createImageBitmap(blob).then(mirror.dressed, () => {}); return; }
   const busy = decoding !== null;
   decoding = blob;
   if (!busy) decode();
@@ -100,6 +102,7 @@ function show() {
   $("estop").querySelector("span").textContent = stopped ? "Release" : "Emergency stop";
   servers();
   frames();
+  mirror.show(state.mirror, state.state);
   if (state.world && state.world.length_s) {
     $("progress").hidden = false;
     $("progress").textContent = `${state.world.now_s.toFixed(1)} / ${state.world.length_s} s`;
@@ -170,18 +173,21 @@ function tick() {
 }
 
 function press(key) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ key }));
+  const message = key === "mirror" ? { key, garment: mirror.chosen() } : { key };
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
 
 for (const button of document.querySelectorAll("nav button")) {
   button.onclick = () => { press(button.dataset.key); button.blur(); };
 }
 document.onkeydown = (event) => {
-  const key = { s: "search", i: "idle", x: "explore", " ": "estop" }[event.key];
-  if (!key || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = { s: "search", i: "idle", x: "explore", m: "mirror", f: "forget", " ": "estop" }[event.key];
+  const onRadio = event.target instanceof HTMLInputElement && event.key === " "; // space chooses there
+  if (!key || onRadio || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   press(key);
 };
+mirror.setUp(press);
 for (const [tab, shown, hidden] of [["map", "map", "top"], ["top", "top", "map"]]) {
   $(`tab-${tab}`).onclick = () => {
     $(shown).hidden = false; $(hidden).hidden = true;
