@@ -24,6 +24,7 @@ STATE_STYLES = {
     "wakeup": "black on #cbd2d9",
     "idle": "black on #cbd2d9",
     "explore": "black on #9db8f5",
+    "mirror": "black on #e6b8f0",
     "hit": "white on #d64545",
     "offline": "white on #d64545",
     "estop": "bold white on #b3001b",

@@ -5,6 +5,7 @@ detector and scheduler; only durations are modelled. Same plan, same result, to 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -25,13 +26,15 @@ from handover.values import (
 from protos.messages import EncodedFrame, FrameReply, Load, ServerDescription, StreamOpen
 from robot.core import AgentCore
 from robot.decision import Decision
-from robot.values import BGR, Light, Result
+from robot.values import BGR, Key, Light, Result
 from robot.view import AgentView
 from sim.events import EventQueue
 from sim.faults import FaultSchedule
 from sim.film import Stage, stage_of
+from sim.keys import KeyPress
 from sim.lockstep_detector import Detector, engines_of
 from sim.lockstep_edge import ORACLE_IMAGE_BYTES, LockstepEdge, Wire
+from sim.mirrored import Mirrored
 from sim.observe import tick_of
 from sim.outcome import Outcome
 from sim.plan import Plan
@@ -43,6 +46,7 @@ from sim.shaping import LinkShape
 TICK_S = 0.02  # the control loop's period, as on the robot
 RADIO_S = 0.1  # how often the radio model is asked
 ENCODE_S = 0.003  # camera read-out and JPEG, until the frame can be sent
+DRESSED_S = 2.0  # a sharp picture, the way to a server and back, and its work; the picture itself is not made
 ANNOUNCED_S = 0.2  # zeroconf finds what is announced already in about 0.1 s
 
 
@@ -103,6 +107,8 @@ class Lockstep:
         every(1 / self.plan.scenario.camera.fps, self._capture)
         every(TICK_S, self._tick)
         self._events.at(ANNOUNCED_S, self._announce)
+        for press in self.plan.scenario.keys:
+            self._events.at(press.t_s, partial(self._press, press))
         self._events.run_until(length_s)
         self._act(self.handover.finish(length_s))
         self.world.close()
@@ -157,6 +163,23 @@ class Lockstep:
         if self._watch is not None:
             self._watch(Moment(now_s, self.world, self.core, self.handover, decision))
 
+    def _press(self, press: KeyPress) -> None:
+        now_s = self._events.now_s
+        self.core.on_key(now_s, press.pressed)
+        if press.pressed is Key.MIRROR and self.core.mirror_since_s == now_s:
+            self._events.after(DRESSED_S, partial(self._mirrored, press, now_s))
+
+    def _mirrored(self, press: KeyPress, since_s: float) -> None:
+        """Only the state and its time are modelled."""
+        node = next((server.id for server in self.plan.scenario.servers if server.tryon), "")
+        still_at_it = self.core.mirror_since_s == since_s
+        if still_at_it:
+            self.core.on_mirrored(self._events.now_s, bool(node))
+        dressed = still_at_it and bool(node)
+        why_not = "" if dressed else "no server dresses people" if still_at_it else "the robot did something else"
+        garment = press.garment or next(iter(self.plan.robot.mirror.garments))
+        self.recorder.mirrored(Mirrored(since_s, DRESSED_S, garment, dressed, node if dressed else "", why_not))
+
     def _capture(self) -> None:
         now_s = self._catch_up()
         self._frames += 1
@@ -191,7 +214,7 @@ class Lockstep:
 
     def _announce(self) -> None:
         for spec in self.plan.scenario.servers:
-            server = Server(spec.id, f"{spec.id}:50050", tuple(spec.engines), colour_rgb=rgb(spec.colour))
+            server = Server(spec.id, f"{spec.id}:50050", spec.tasks, colour_rgb=rgb(spec.colour))
             self._act(self.handover.server_seen(self._events.now_s, Source.ZEROCONF, server))
 
     def _strike(self, now_s: float) -> None:

@@ -29,6 +29,7 @@ STATE_COLOURS = {
     "idle": "#cbd2d9",
     "hit": "#f29b9b",
     "explore": "#b3c7f7",
+    "mirror": "#e6b8f0",
     "offline": "#f29b9b",
     "estop": "#d64545",
 }

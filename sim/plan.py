@@ -20,6 +20,7 @@ COARSE: dict[str, Any] = {
     "approach": {"distance_noise_share": 0.15, "accel_mps2": 0.7},
     "servo": {"advance_gain": 1.1},
 }
+TRYON_MODELS = ("blazepose", "blazepose-landmarks")
 MODEL_OF_ENGINE = {"blazepose": "blazepose", "blazeface": "blazeface", "yunet": "yunet"}
 
 
@@ -61,6 +62,8 @@ def make_plan(
             servers = [_with(server, {"face": "haar"}) for server in scenario.servers]
             scenario = scenario.model_copy(update={"servers": servers})
             settings = _merged(settings, {"target": {"label": "face"}})
+    scenario, note = _without_missing_tryon(scenario, models or ModelStore())
+    notes += note
     settings = _merged(settings, overrides or {})
     settings.setdefault("robot_id", "rover")
     if driver is not Driver.SIM:
@@ -94,6 +97,18 @@ def _missing_model(scenario: Scenario, models: ModelStore) -> str | None:
             except ModelError as error:
                 return str(error)
     return None
+
+
+def _without_missing_tryon(scenario: Scenario, models: ModelStore) -> tuple[Scenario, list[str]]:
+    if not any(server.tryon for server in scenario.servers):
+        return scenario, []
+    try:
+        for name in TRYON_MODELS:
+            models.path(name)
+    except ModelError as error:
+        servers = [server.model_copy(update={"tryon": ""}) for server in scenario.servers if server.engines]
+        return scenario.model_copy(update={"servers": servers}), [f"{error} Until then nobody is dressed."]
+    return scenario, []
 
 
 def _with(server: ServerSpec, engines: dict[str, str]) -> ServerSpec:

@@ -172,6 +172,10 @@ def _finish(console: Console, plan: Plan, outcome: Outcome, file: Path, options:
     fps = plan.scenario.camera.fps
     console.print(summary_table(report, fps))
     console.print(f"report  {file}\npicture {picture_file}")
+    for number, dressed in enumerate((each for each in outcome.recorder.trace.mirrored if each.picture), 1):
+        dressed_file = file.with_name(f"dressed{f'-{number}' if number > 1 else ''}.jpg")
+        dressed_file.write_bytes(dressed.picture)
+        console.print(f"dressed {dressed_file}")
     if options.video:
         console.print(f"video   {options.video}")
     return all(check.passed is not False for check in checks(report, fps))

@@ -22,6 +22,7 @@ from sim.body import SimBase, SimCamera, SimLights, WorldClock
 from sim.edges import EdgeProcess, EdgeSpec
 from sim.faults import FaultSchedule, Struck
 from sim.film import stage_of
+from sim.mirrored import MirrorWatch
 from sim.observe import tick_of
 from sim.outcome import Outcome
 from sim.plan import Plan
@@ -82,6 +83,7 @@ class RealTime:
         self.camera = SimCamera(self._clock, plan.scenario.camera.fps, is_oracle, see)
         self._radio = RadioModel(plan.scenario, plan.seed)
         self._faults = FaultSchedule(plan.scenario.faults)
+        self._mirror = MirrorWatch()
         # room for every restart that the scenario can ask for
         self._restarts: asyncio.Queue[str] = asyncio.Queue(max(1, 2 * len(plan.scenario.faults)))
         self._began_s = 0.0
@@ -115,6 +117,7 @@ class RealTime:
                 Job("world", self._clock.run),
                 Job("radio", self._run_radio),
                 Job("restarts", self._run_restarts),
+                Job("keys", lambda: self._press_keys(agent)),
                 Job("agent", lambda: self._run_agent(agent), ends_all=True),
                 Job("end", self._await_end, ends_all=True),
                 *(self._wired.jobs() if self._wired else ()),
@@ -140,6 +143,14 @@ class RealTime:
             await self._wired.emulator.ready()
         await agent.run()
 
+    async def _press_keys(self, agent: Agent) -> None:
+        for press in sorted(self.plan.scenario.keys, key=lambda press: press.t_s):
+            await asyncio.sleep(max(0.0, self._clock.start_s + press.t_s - time.monotonic()))
+            if press.garment:
+                agent.choose(press.garment)
+            agent.press(press.pressed)
+            self.news.append(f"{press.t_s:5.1f} s  key: {press.key}")
+
     # ---- servers and links ----
 
     def _robot_config(self, has_multicast: bool) -> RobotConfig:
@@ -147,7 +158,12 @@ class RealTime:
         servers: tuple[dict[str, Any], ...] = ()
         if not has_multicast:
             servers = tuple(
-                {"address": f"{INTERFACE}:{cell.proxy.port}", "id": cell.spec.id, "colour": cell.spec.colour}
+                {
+                    "address": f"{INTERFACE}:{cell.proxy.port}",
+                    "id": cell.spec.id,
+                    "colour": cell.spec.colour,
+                    "tasks": cell.spec.tasks,
+                }
                 for cell in self.cells.values()
             )
         handover = config.handover.model_copy(
@@ -172,6 +188,7 @@ class RealTime:
                 announce=announce,
                 interface=INTERFACE,
                 group=self._group,
+                arguments=("--task", "tryon", "--tryon", spec.tryon) if spec.tryon else (),
             )
             self.cells[spec.id] = Cell(spec, proxy, EdgeProcess(edge, proxy))
         self._reshape()
@@ -214,6 +231,10 @@ class RealTime:
             self._note_fault(struck)
         self.truth = self.world.truth()
         self.recorder.tick(tick_of(self.now_s, self.truth, decision, active))
+        mirrored = self._mirror.look(self.now_s, decision.state, self.agent.dressing.view())
+        if mirrored is not None:
+            self.recorder.mirrored(mirrored)
+            self.news.append(f"{self.now_s:5.1f} s  mirror: {mirrored.why_not or f'dressed by {mirrored.node}'}")
 
     def _on_deliver(self, deliver: Deliver) -> None:
         self.recorder.result(time.monotonic() - self._clock.start_s, deliver.server_id, deliver.rtt_s)

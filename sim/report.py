@@ -11,6 +11,7 @@ from handover.values import Counts, Moved
 from protos.messages import Outcome
 from sim import figures
 from sim.faults import Struck
+from sim.mirrored import Mirrored
 from sim.trace import ResultSeen, Tick, Trace, state_spans
 
 Report = dict[str, Any]
@@ -39,6 +40,10 @@ class Recorder:
         """A fault happened."""
         self.trace.faults.append(struck)
 
+    def mirrored(self, mirrored: Mirrored) -> None:
+        """A picture of a person wearing something else was asked for; it is there, or there will be none."""
+        self.trace.mirrored.append(mirrored)
+
     def build(
         self,
         scenario: str,
@@ -60,6 +65,7 @@ class Recorder:
             "handover": self._handover(sim_seconds),
             "safety": self._safety(),
             "states": [{"t": _rounded(start_s), "state": state} for state, start_s, _ in state_spans(self.trace.ticks)],
+            **({"mirror": self._mirror()} if self.trace.mirrored else {}),
         }
 
     def _follow(self) -> Report:
@@ -108,6 +114,19 @@ class Recorder:
                 for move, gap_s in gaps
             ],
         }
+
+    def _mirror(self) -> list[Report]:
+        return [
+            {
+                "t": _rounded(each.t_s),
+                "garment": each.garment,
+                "dressed": each.dressed,
+                "took_s": _rounded(each.took_s),
+                "node": each.node or None,
+                "why_not": each.why_not or None,
+            }
+            for each in self.trace.mirrored
+        ]
 
     def _safety(self) -> Report:
         ticks = self.trace.ticks

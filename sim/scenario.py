@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from common.errors import ConfigError
 from common.settings import Strict, check, read_yaml
 from sim.faults import ACTIVE, LAST, Fault
+from sim.keys import KeyPress
 from sim.place import XY, Colour, Place
 from sim.place import rgb as rgb  # a scenario's colours, as other modules want them
 
@@ -66,6 +67,18 @@ class ServerSpec(Strict):
     engines: dict[str, str] = Field(default={"person": "blazepose:landmarks=0,threads=1"})
     """Engine for each task it offers. The landmark network would measure distances better (3 % instead of 10 %) and
     cost more than all else together, where rover, world and servers share one machine."""
+    tryon: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9_-]*(:\S+)?$")
+    """Who puts garments on there: `local`, or an engine (`warp`); empty: this server does not offer that."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return (*self.engines, *(("tryon",) if self.tryon else ()))
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not self.tasks:
+            raise ValueError(f"server {self.id}: give it engines, or tryon")
+        return self
 
 
 class Camera(Strict):
@@ -100,6 +113,8 @@ class Scenario(Strict):
     access_points: list[AccessPoint] = Field(default=[])
     servers: list[ServerSpec] = Field(min_length=1)
     faults: list[Fault] = Field(default=[])
+    keys: list[KeyPress] = Field(default=[])
+    """Keys that are pressed at set times."""
     robot: dict[str, Any] = Field(default={})
     """Settings of the robot (docs/configuration.md); checked by the robot's own model when the run starts."""
 
@@ -136,6 +151,9 @@ class Scenario(Strict):
                 raise ValueError(f"fault {fault.kind} at {fault.t_s} s: no server {fault.server!r}; there are {ids}")
             if fault.t_s >= self.length_s:
                 raise ValueError(f"fault {fault.kind} at {fault.t_s} s comes after the end ({self.length_s} s)")
+        for press in self.keys:
+            if press.t_s >= self.length_s:
+                raise ValueError(f"key {press.key} at {press.t_s} s comes after the end ({self.length_s} s)")
         for person in self.people:
             if person.leaves_s is not None and person.leaves_s <= person.appears_s:
                 raise ValueError(f"{person.id} leaves at {person.leaves_s} s, before it appears")

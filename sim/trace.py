@@ -8,6 +8,7 @@ from pathlib import Path
 
 from handover.values import Moved
 from sim.faults import Struck
+from sim.mirrored import Mirrored
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Trace:
     results: list[ResultSeen] = field(default_factory=list)
     moves: list[Moved] = field(default_factory=list)
     faults: list[Struck] = field(default_factory=list)
+    mirrored: list[Mirrored] = field(default_factory=list)
 
     @property
     def end_s(self) -> float:

@@ -74,8 +74,21 @@ def checks(report: Mapping[str, Any], fps: float = 20.0) -> list[Check]:
         Check("safety", "oldest result while moving", safety["max_moving_age_ms"], "ms", "<=", 300),
         Check("safety", "collisions", safety["collisions"], "", "==", 0),
         Check("safety", "safety stops", safety["safety_stops"]),
+        *_mirror_checks(report),
     ]
     return lines if has_world else [line for line in lines if line.group != "follow" and line.what != "collisions"]
+
+
+def _mirror_checks(report: Mapping[str, Any]) -> list[Check]:
+    """Nothing where nobody was to be dressed. A run of `mirror` that comes to no request fails."""
+    asked = report.get("mirror", [])
+    if not asked and report["scenario"] != "mirror":
+        return []
+    return [
+        Check("mirror", "pictures asked for", len(asked), "", ">=", 1),
+        Check("mirror", "people dressed", sum(each["dressed"] for each in asked), "", "==", len(asked)),
+        Check("mirror", "longest stop for a picture", max((each["took_s"] for each in asked), default=None), "s"),
+    ]
 
 
 def summary_table(report: Mapping[str, Any], fps: float = 20.0) -> Table:
