@@ -133,7 +133,7 @@ class Dressing:
         if since_s is None:
             return
         self._left.clear()
-        self._show(Phase.LOOKING, "stand still for a picture")
+        self._show(Phase.LOOKING, "taking a picture")
         nodes = self._make_nodes()
         try:
             # Nodes are looked for only now: a robot that nobody asks for pictures has no connections for them.
@@ -176,7 +176,7 @@ class Dressing:
         self._view = replace(
             self._view,
             phase=Phase.DRESSED,
-            text="",
+            text=f"the picture is dropped after {self._config.keep_s:g} s",
             share=1.0,
             picture=result.image,
             garment=garment,

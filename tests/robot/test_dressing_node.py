@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from common.errors import ModelError
+from edge_server.garments.catalogue import BUILT_IN, Catalogue
 from edge_server.models.store import ModelStore
 from protos.messages import Box, Detection
 from robot.agent import Agent
+from robot.dressing_config import MirrorConfig
 from robot.drivers.console import NoLights
 from robot.hardware import Hardware
 from robot.mirror_view import MirrorView, Phase
@@ -166,3 +168,7 @@ async def test_with_nobody_in_view_it_says_so() -> None:
         await until(lambda: agent.core.state is State.SEARCH)
         agent.press(Key.MIRROR)
         assert "Nobody is in view" in mirror_of(agent).text
+
+
+def test_what_is_offered_without_settings_is_in_the_servers_catalogue_under_that_id() -> None:
+    assert set(MirrorConfig().garments) <= {entry.garment_id for entry in Catalogue((BUILT_IN,)).entries()}

@@ -12,6 +12,7 @@ from rich.console import Console
 from handover.values import Counts, Moved, Reason
 from protos.messages import Outcome
 from sim import figures, report, verdict
+from sim.mirrored import Mirrored
 from sim.report import Recorder
 from sim.trace import ResultSeen, Tick
 from tests.sim.example import COUNTS, recorded
@@ -184,3 +185,30 @@ def test_the_table_fits_a_terminal_of_80_columns() -> None:
     assert "≤ 300 ms" in text
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_who_was_dressed_is_in_the_report_and_judged_only_where_somebody_was_to_be() -> None:
+    recorder = recorded()
+    assert not [check for check in verdict.checks(built(recorder, COUNTS, 60.0)) if check.group == "mirror"]
+    recorder.mirrored(Mirrored(12.0, 1.3, "tee-breton", True, "fitting-room", picture=b"secret"))
+    got = built(recorder, COUNTS, 60.0)
+    assert "secret" not in report.to_json(got)
+    assert got["mirror"] == [
+        {
+            "t": 12.0,
+            "garment": "tee-breton",
+            "dressed": True,
+            "took_s": 1.3,
+            "node": "fitting-room",
+            "why_not": None,
+        }
+    ]
+    assert {check.passed for check in verdict.checks(got) if check.group == "mirror"} == {True, None}
+    recorder.mirrored(Mirrored(20.0, 3.0, "tee-breton", False, why_not="Nobody could be seen."))
+    failed = [check.what for check in verdict.checks(built(recorder, COUNTS, 60.0)) if check.passed is False]
+    assert failed == ["people dressed"]
+
+
+def test_a_run_of_the_mirror_in_which_nobody_asked_fails() -> None:
+    got = recorded().build("mirror", 1, 10.0, 1.0, True, NOTHING)
+    assert "pictures asked for" in [check.what for check in verdict.checks(got) if check.passed is False]
