@@ -150,7 +150,7 @@ class Body:
         """How far the person reaches from `start`, and what lies beyond; None where no end is seen."""
         steps = np.arange(0, most_px, 0.5)
         labels = self._sample(start + steps[:, None] * direction)
-        out = ~np.isin(labels, (Area.TORSO, *_IN_FRONT[:6], Area.NECK, Area.LEGS))
+        out = ~np.isin(labels, (Area.TORSO, *_IN_FRONT[:6], Area.LEGS))
         if not len(out) or out[0] or not out.any() or labels[int(np.argmax(out))] == _UNSEEN:
             return None
         first = int(np.argmax(out))

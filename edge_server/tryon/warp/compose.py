@@ -87,7 +87,7 @@ class Composer:
         size = max(3, round(0.06 * self._body.unit)) | 1
         person = cv2.morphologyEx(person, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
         away = cv2.distanceTransform(1 - person, cv2.DIST_L2, 3)
-        loose = (0.05 * self._body.unit + 2 * self._fit.margin_px) * np.ones(away.shape[0], np.float32)
+        loose = (0.035 * self._body.unit + 1.5 * self._fit.margin_px) * np.ones(away.shape[0], np.float32)
         if self._kind is Kind.DRESS:  # a skirt stands off as far as it is cut
             start = float(self._body.middle(0.85)[1])
             rows = np.arange(away.shape[0], dtype=np.float32)
@@ -145,7 +145,7 @@ class Composer:
         """What is worn and would show in the neck's opening becomes skin, where the neck's own is seen."""
         at = (layer.box.rows, layer.box.columns)
         worn = (self._labels[at] == Area.TORSO) | (np.isin(self._labels[at], _SHOULDERS))
-        bare = _softened(layer.neck * worn) * (1 - alpha) * ~self._ahead[at]
+        bare = _softened(layer.neck * worn) * (1 - alpha) * ~self._ahead[at] * (self._labels[at] != Area.BACKGROUND)
         bare[bare < 0.02] = 0
         if self._tone is None or not bare.any():
             return
@@ -178,11 +178,11 @@ class Composer:
         bare &= ~self._ahead
         if not self._fit.ends and self._chest is not None:  # straps leave the shoulders bare
             bare |= self._chest
-        worn = bare & ~self._tone.alike
+        worn = self._even(bare & ~self._tone.alike) & bare
         if int(worn.sum()) < 0.15 * int(bare.sum()):  # they are bare already
             return
-        alpha = _softened(self._even(bare).astype(np.float32)) * (1 - self._total) * ~self._ahead * (1 - self._skin)
-        alpha *= np.clip((self._person.pose.mask - 0.3) / 0.4, 0, 1)
+        alpha = _softened(worn.astype(np.float32)) * (1 - self._total) * ~self._ahead * (1 - self._skin)
+        alpha *= np.clip((self._person.pose.mask - 0.3) / 0.4, 0, 1) * (self._labels != Area.BACKGROUND)
         # Skin shows no folds: of the sleeve's light only what is smooth.
         light = cv2.GaussianBlur(self._light, (0, 0), max(0.05 * self._body.unit, 1.0))
         self._out += alpha[..., None] * (self._tone.bgr * (0.97 * light)[..., None] - self._out)
@@ -217,11 +217,13 @@ class Composer:
     def _shadow_below(self, layer: Layer, alpha: Floats) -> None:
         """A sleeve's edge darkens the cloth it lies on, so that both are told apart where they have one colour."""
         at = (layer.box.rows, layer.box.columns)
-        # A second piece of the same sleeve does not darken the first one.
-        own = self._which[at] == 1 + SIDES.index(layer.side or "left")
+        # Not on itself: only trunk, legs and the other arm are below it.
+        labels = self._labels[at]
+        below = np.isin(labels, (Area.TORSO, Area.LEGS))
+        below |= (self._which[at] > 0) & (self._which[at] != 1 + SIDES.index(layer.side or "left"))
         blurred = cv2.GaussianBlur(alpha, (0, 0), max(0.02 * self._body.unit, 0.8))
-        upper_end = np.clip(blurred * 1.5, 0, 1) * (~own)
-        amount = _CONTACT * upper_end * self._total[at]
+        under = cv2.GaussianBlur(below.astype(np.float32), (0, 0), max(0.008 * self._body.unit, 0.8))
+        amount = _CONTACT * np.clip(blurred * 1.5, 0, 1) * under * self._total[at]
         self._out[at] *= (1 - amount)[..., None]
 
     def _rounded(self, alpha: Floats) -> Floats:
@@ -242,7 +244,7 @@ class Composer:
         weight = self._total * (self._total > 0.9)
         near = cv2.GaussianBlur(weight, (0, 0), sigma_px)
         colour = cv2.GaussianBlur(self._out * weight[..., None], (0, 0), sigma_px) / np.maximum(near, 1e-6)[..., None]
-        alpha = _softened((left & (near > 0.02)).astype(np.float32)) * ~self._ahead * (1 - self._total)
+        alpha = _softened((left & (near > 0.02)).astype(np.float32)) * ~self._ahead
         self._out += alpha[..., None] * (colour - self._out)
         self._total = 1 - (1 - self._total) * (1 - alpha)
 

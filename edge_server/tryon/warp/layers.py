@@ -34,14 +34,16 @@ def bend(piece: Piece, width: int, height: int, fine: int, step_px: int) -> Laye
     maps = Spline(piece.targets, piece.sources).dense(box, step_px, fine)
     cloth = piece.cloth
     bgr = cv2.remap(cloth.bgr, maps.x, maps.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    both = np.dstack([cloth.alpha, cloth.spare, cloth.neck])
-    cover = cv2.remap(both, maps.x, maps.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 255, 0))
+    alpha = cv2.remap(cloth.alpha, maps.x, maps.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    both = np.dstack([cloth.spare, cloth.neck])
+    both = cv2.remap(both, maps.x, maps.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover: NDArray[np.uint8] = np.dstack([alpha, both])
     size = (box.width, box.height)
     if fine > 1:
         bgr, cover = (cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (bgr, cover))
     region, core = (_drawn(polygon, piece, box) for polygon in (piece.region, piece.core))
     region, core = region * maps.sound, core * maps.sound
-    alpha, spare, neck = (cover[..., channel].astype(np.float32) / 255 for channel in range(3))
+    alpha, spare, neck = (cover[..., channel].astype(np.float32) / np.float32(255) for channel in range(3))
     return Layer(piece.role, piece.side, box, bgr.astype(np.float32), alpha * region, spare * core, neck * region)
 
 

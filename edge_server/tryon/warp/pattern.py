@@ -201,7 +201,7 @@ def _limb(
         for index in range(1, sections - 1):
             reach = edge[index] - middle[index]
             length = max(float(np.hypot(*reach)), 1e-6)
-            steps = np.arange(0.35, 1.6, 1 / max(length, 2.0))
+            steps = np.arange(0.35, 3.0, 1 / max(length, 2.0))
             ray = np.round(middle[index] + steps[:, None] * reach).astype(int)
             inside = (ray >= 0).all(1) & (ray[:, 0] < alpha.shape[1]) & (ray[:, 1] < alpha.shape[0])
             seen = np.zeros(len(ray), bool)

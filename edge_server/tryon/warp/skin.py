@@ -49,7 +49,7 @@ def neck(bgr: BGR, labels: NDArray[np.uint8], of: Skin, unit_px: float) -> Float
     """The neck's skin carried on over its surroundings; None where the neck is covered or not seen."""
     seen = labels == Area.NECK
     bare = seen & of.alike
-    if int(seen.sum()) < _MIN_PIXELS or int(bare.sum()) < 0.4 * int(seen.sum()):
+    if int(bare.sum()) < max(0.6 * int(seen.sum()), 0.01 * unit_px**2, _MIN_PIXELS):
         return None
     weights = cv2.erode(bare.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
     found = np.zeros((*labels.shape, 3), np.float32)
@@ -58,4 +58,4 @@ def neck(bgr: BGR, labels: NDArray[np.uint8], of: Skin, unit_px: float) -> Float
         blurred = cv2.GaussianBlur(np.dstack([bgr * weights[..., None], weights]), (0, 0), max(sigma_px, 1.0))
         found += blurred[..., :3] * share
         total += blurred[..., 3] * share
-    return np.asarray(found / total[..., None], np.float32)
+    return np.asarray(0.6 * found / total[..., None] + 0.4 * of.bgr, np.float32)

@@ -11,7 +11,7 @@ SIZE = 480
 def upper(
     kind: Kind = Kind.TOP,
     sleeve: float = 1.0,
-    hem: float = 0.92,
+    hem: float = 0.8,
     bgr: tuple[int, int, int] = (60, 60, 200),
     flare: float = 0.0,
     stripes: bool = False,
@@ -52,7 +52,9 @@ def trousers(hem: float = 0.96) -> Garment:
     marks: dict[str, XY] = {"crotch": crotch}
     for name, (x, y) in (half | outer | inner).items():
         marks[f"{name}_left"], marks[f"{name}_right"] = (0.5 + x, y), (0.5 - x, y)
-    return Garment("drawn-trousers", "Drawn", Kind.TROUSERS, _filled([*right, crotch, *left], (90, 120, 150), []), marks)
+    return Garment(
+        "drawn-trousers", "Drawn", Kind.TROUSERS, _filled([*right, crotch, *left], (90, 120, 150), []), marks
+    )
 
 
 def _filled(outline: list[XY], bgr: tuple[int, int, int], holes: list[list[XY]]) -> np.ndarray:
