@@ -100,14 +100,19 @@ def stitches(
     wave = np.clip(np.cos(track.along / dash_cm * 2 * math.pi) * 2.2 + 1.1, 0, 1)
     soft = 0.5 / sheet.scale
 
-    def row(at_cm: float) -> Field:
-        field = sheet.zeros()
-        edge = np.clip((width_cm / 2 + soft - np.abs(track.beside - at_cm)) / (2 * soft), 0, 1)
-        field[track.rows, track.columns] = (edge * wave).astype(np.float32)
-        return field
+    window = track.rows, track.columns
 
-    sheet.shade(1 - 0.35 * sheet.blur(row(beside_cm + 0.05), 0.09))
-    sheet.ink(row(beside_cm), bgr, strength)
+    def row(at_cm: float) -> Field:
+        edge = np.clip((width_cm / 2 + soft - np.abs(track.beside - at_cm)) / (2 * soft), 0, 1)
+        return (edge * wave).astype(np.float32)
+
+    sheet.shade_at(window, 1 - np.float32(0.35) * sheet.blur(row(beside_cm + 0.05), 0.09))
+    sheet.ink_at(window, row(beside_cm), bgr, strength)
+
+
+def flat(sheet: Sheet, bgr: BGRColour) -> Colours:
+    """One colour, quite even: for what is small."""
+    return np.broadcast_to(np.array(bgr, np.float32), (*sheet.shape, 3))
 
 
 def plain(sheet: Sheet, bgr: BGRColour, spread: float = 0.035) -> Colours:

@@ -151,7 +151,7 @@ def inner_back(sheet: Sheet, upper: Upper, colours: Colours, tape: BGRColour, la
     dim = (colours * (0.6 + 0.14 * depth)[..., None]).astype(np.float32)
     sheet.lay(mask, dim, cloth.crumpled(sheet, 6, 0.2), shadow=0)
     strip = sheet.area(joined(rear, back(offset(rear, -1.0)))) * mask
-    sheet.lay(strip, cloth.plain(sheet, tape), sheet.zeros(), shadow=0.2, shadow_cm=0.2)
+    sheet.lay(strip, cloth.flat(sheet, tape), sheet.zeros(), shadow=0.2, shadow_cm=0.2)
     if label:
         sewn_label(sheet, upper.rear + 0.9)
 
@@ -159,7 +159,7 @@ def inner_back(sheet: Sheet, upper: Upper, colours: Colours, tape: BGRColour, la
 def sewn_label(sheet: Sheet, top: float, bgr: BGRColour = (225, 228, 230)) -> None:
     sheet.lay(
         sheet.area(rectangle(-1.9, top, 1.9, top + 2.4)),
-        cloth.plain(sheet, bgr),
+        cloth.flat(sheet, bgr),
         sheet.zeros(),
         shadow=0.3,
         shadow_cm=0.2,
@@ -222,7 +222,7 @@ def button(sheet: Sheet, centre: XY, radius: float, bgr: BGRColour, metal: bool 
     height = np.clip(1 - away, 0, 0.3) * radius * 1.2
     height -= np.exp(-(((away - 0.62) / 0.12) ** 2)).astype(np.float32) * radius * 0.12
     gloss = 0.5 if metal else 0.22
-    sheet.lay(mask, cloth.plain(sheet, bgr, 0.02), height.astype(np.float32), gloss, 30.0, 0.5, 0.16)
+    sheet.lay(mask, cloth.flat(sheet, bgr), height.astype(np.float32), gloss, 30.0, 0.5, 0.16)
     if not metal:
         for dx, dy in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
             hole = disc((centre[0] + dx * radius * 0.24, centre[1] + dy * radius * 0.24), radius * 0.12, 12)

@@ -66,22 +66,34 @@ class Sheet:
 
     def area(self, *outlines: Path) -> Field:
         """What the outlines enclose, 0..1; several are united."""
-        big = np.zeros((self.shape[0] * CUT, self.shape[1] * CUT), np.uint8)
-        for outline in outlines:
-            points = (outline - self.origin) * self.scale * CUT - 0.5
-            cv2.fillPoly(big, [np.round(points * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
-        return self._cut(big)
+        window = self._around(np.vstack(outlines), 0.5)
+        big, places = self._cutting(window, outlines)
+        for points in places:
+            cv2.fillPoly(big, [points], 255, cv2.LINE_8, 4)
+        return self._cut(window, big)
 
     def stroke(self, path: Path, width_cm: float) -> Field:
         """A line of some width, with round ends."""
-        big = np.zeros((self.shape[0] * CUT, self.shape[1] * CUT), np.uint8)
-        points = np.round(((path - self.origin) * self.scale * CUT - 0.5) * 16).astype(np.int32)
-        cv2.polylines(big, [points], False, 255, max(1, round(width_cm * self.scale * CUT)), cv2.LINE_8, 4)
-        return self._cut(big)
+        window = self._around(path, width_cm + 0.5)
+        big, places = self._cutting(window, [path])
+        cv2.polylines(big, places, False, 255, max(1, round(width_cm * self.scale * CUT)), cv2.LINE_8, 4)
+        return self._cut(window, big)
 
-    def _cut(self, big: NDArray[np.uint8]) -> Field:
-        small = cv2.GaussianBlur(cv2.resize(big, self.shape[::-1], interpolation=cv2.INTER_AREA), (0, 0), 0.7)
-        return small.astype(np.float32) / np.float32(255)
+    def _cutting(
+        self, window: tuple[slice, slice], paths: Sequence[Path]
+    ) -> tuple[NDArray[np.uint8], list[NDArray[np.int32]]]:
+        rows, columns = window
+        big = np.zeros(((rows.stop - rows.start) * CUT, (columns.stop - columns.start) * CUT), np.uint8)
+        start = np.array([columns.start, rows.start])
+        places = [((path - self.origin) * self.scale - start) * CUT - 0.5 for path in paths]
+        return big, [np.round(each * 16).astype(np.int32) for each in places]
+
+    def _cut(self, window: tuple[slice, slice], big: NDArray[np.uint8]) -> Field:
+        field = self.zeros()
+        if big.size:
+            small = cv2.resize(big, None, fx=1 / CUT, fy=1 / CUT, interpolation=cv2.INTER_AREA)
+            field[window] = cv2.GaussianBlur(small, (0, 0), 0.7).astype(np.float32) / np.float32(255)
+        return field
 
     def track(self, path: Path, margin_cm: float) -> Track:
         """Distances along and beside a line, in the rectangle around it; beyond the margin, far away."""
@@ -188,14 +200,24 @@ class Sheet:
     def ink(self, mask: Field, bgr: tuple[float, float, float], strength: float = 1.0) -> None:
         """Colour what is there already; nothing where there is nothing."""
         window = self._window(mask, 0)
+        self.ink_at(window, mask[window], bgr, strength)
+
+    def ink_at(
+        self, window: tuple[slice, slice], mask: Field, bgr: tuple[float, float, float], strength: float = 1.0
+    ) -> None:
+        """The same for a rectangle alone."""
         colour = self.colour[window]
         wanted = np.array(bgr, np.float32) * self.alpha[window][..., None]
-        colour += (mask[window] * np.float32(strength))[..., None] * (wanted - colour)
+        colour += (mask * np.float32(strength))[..., None] * (wanted - colour)
 
     def shade(self, field: Field) -> None:
         """Make what is there darker (below 1) or lighter (above)."""
         window = self._window(np.abs(field - 1), 0)
-        self.colour[window] = np.clip(self.colour[window] * field[window][..., None], 0, 255)
+        self.shade_at(window, field[window])
+
+    def shade_at(self, window: tuple[slice, slice], field: Field) -> None:
+        """The same for a rectangle alone."""
+        self.colour[window] = np.clip(self.colour[window] * field[..., None], 0, 255)
 
     def _window(self, mask: Field, margin_cm: float) -> tuple[slice, slice]:
         """The rectangle that holds all of a mask, and a margin."""

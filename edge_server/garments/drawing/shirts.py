@@ -144,10 +144,10 @@ def hoodie() -> Drawing:
         cord_height = sheet.puff(cord, 0.36, 0.36)
         twist = np.sin(track.along / 0.5 * 2 * math.pi + track.beside * 5)
         cord_height[track.rows, track.columns] += np.float32(0.015) * twist
-        sheet.lay(cord, cloth.plain(sheet, (226, 232, 236)), cord_height, shadow=0.5, shadow_cm=0.35)
+        sheet.lay(cord, cloth.flat(sheet, (226, 232, 236)), cord_height, shadow=0.5, shadow_cm=0.35)
         tip = sheet.stroke(string[-4:], 0.8)
         sheet.lay(
-            tip, cloth.plain(sheet, (150, 156, 160)), sheet.puff(tip, 0.4, 0.3), gloss=0.5, shadow=0.2, shadow_cm=0.2
+            tip, cloth.flat(sheet, (150, 156, 160)), sheet.puff(tip, 0.4, 0.3), gloss=0.5, shadow=0.2, shadow_cm=0.2
         )
         parts.button(sheet, eyelet, 0.75, (150, 156, 160), metal=True)
     return sheet.finished(HOODIE.landmarks() | {"neck_front": (0.0, 11.0)}, (mouth,))

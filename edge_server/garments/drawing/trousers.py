@@ -129,7 +129,7 @@ def _inside(sheet: Sheet, cut: Trousers, colours: Colours, label: BGRColour) -> 
     mask = sheet.area(joined(cut.rear_waist(), back(low)))
     sheet.lay(mask, (colours * 0.6).astype(np.float32), cloth.crumpled(sheet, 6, 0.15), shadow=0)
     tag = line((-2.4, -0.9), (2.4, -0.9), (2.4, 2.4), (-2.4, 2.4))
-    sheet.lay(sheet.area(tag) * mask, cloth.plain(sheet, label), sheet.zeros(), shadow=0.2, shadow_cm=0.2)
+    sheet.lay(sheet.area(tag) * mask, cloth.flat(sheet, label), sheet.zeros(), shadow=0.2, shadow_cm=0.2)
     return hole
 
 
