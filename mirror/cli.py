@@ -93,7 +93,7 @@ def mirror(
 async def _run(config: MirrorConfig) -> bool:
     """Until a signal; tells whether an engine was left behind at work. Raises TagalongError."""
     from mirror.certificate import default_folder, ensure, own_names
-    from mirror.memory import overwrite_freed
+    from mirror.memory import overwrite_freed, settle
     from mirror.whole import Mirror
 
     overwrite_freed()
@@ -114,6 +114,7 @@ async def _run(config: MirrorConfig) -> bool:
         loop.add_signal_handler(number, stop, number)
 
     def ready(port: int) -> None:
+        settle()
         for line in welcome(config, port, certificate.fingerprint if certificate else ""):
             print(line, flush=True)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -23,6 +24,17 @@ def overwrite_freed() -> bool:
         return bool(ctypes.CDLL(None).mallopt(_M_PERTURB, 0x5A))
     except (OSError, AttributeError):
         return False
+
+
+def settle() -> None:
+    """What is there now stays: `let_go` need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def let_go() -> None:
+    """Free now what only circles of references still hold, such as the calls that carried a picture."""
+    gc.collect()
 
 
 def wipe(*values: Any) -> None:

@@ -16,7 +16,7 @@ from handover.values import ServerView
 from mirror import problems
 from mirror.config import LimitsConfig, MirrorConfig
 from mirror.intake import Photo, check_frame, photo_of
-from mirror.memory import wipe
+from mirror.memory import let_go, wipe
 from mirror.nodes import (
     BusyError,
     CannotDressError,
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 MAX_AT_ONCE = 3  # try-ons of one user; the page has one
 UNPACKING = 2  # pictures unpacked at the same time: each may take 50 MB and a core
 TICK_S = 1.0
+LET_GO_S = (0.2, 3.0)  # after a wish to be forgotten: what was cancelled for it has ended by then
 
 
 class Dressers(Protocol):
@@ -104,6 +105,7 @@ class Studio:
             await asyncio.sleep(TICK_S)
             dropped = self.store.tick(time.monotonic())
             if dropped:
+                let_go()
                 log.debug("dropped %d pictures whose time is over", dropped)
 
     async def take(self, session: str, data: bytearray) -> Taken:
@@ -195,7 +197,11 @@ class Studio:
             visitor.is_forgotten = True
             for task in visitor.tasks:
                 task.cancel()
-        return self.store.forget(session)
+        dropped = self.store.forget(session)
+        if dropped:
+            for later_s in LET_GO_S:
+                asyncio.get_running_loop().call_later(later_s, let_go)
+        return dropped
 
     def close(self) -> None:
         """Forget everybody, and take nobody any more."""

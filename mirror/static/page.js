@@ -135,8 +135,9 @@ const choose = guarded(async (file) => {
 async function take(blob) {
   stopWork();
   problem(null);
-  const stop = working = new AbortController();
+  const stop = working = new AbortController(), former = photo;
   const local = URL.createObjectURL(blob);
+  photo = null; // a garment that is chosen meanwhile is for the new one
   try {
     const { width, height } = await measured(local);
     if (width) { // else the browser cannot show it; what the server says about it will be told
@@ -152,12 +153,23 @@ async function take(blob) {
     news(null);
     if (chosen) dress(chosen); else $("garments").querySelector("button")?.focus({ preventScroll: true });
   } catch (error) {
-    if (error.name !== "AbortError") { photo = null; news(null); if (mode === "photo") show("photo"); }
+    if (error.name !== "AbortError" && working === stop) failed(error, former);
     throw error;
   } finally {
     if (working === stop) working = null;
     setTimeout(() => URL.revokeObjectURL(local), 0); // the server's upright one is shown by now
   }
+}
+
+function failed(error, former) { // the former photo is there still; where nobody was seen, it is shown which one it was
+  news(null);
+  if (mode !== "photo") { photo = former; return; }
+  if (error.status === 422) { show("photo"); return; }
+  photo = former;
+  show(former ? "photo" : "start");
+  if (!former) return;
+  frameOf(`api/pictures/${former.id}.jpg`, former.width, former.height);
+  if (former.results.has(chosen)) dress(chosen);
 }
 
 function measured(url) {

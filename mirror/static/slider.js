@@ -2,18 +2,20 @@
 export class Slider {
   constructor(box, input, frame) {
     this.box = box; this.input = input; this.frame = frame;
-    input.addEventListener("input", () => this.set(input.valueAsNumber));
+    input.addEventListener("input", () => { cancelAnimationFrame(this.moving); this.set(input.valueAsNumber); });
     box.addEventListener("pointerdown", (event) => {
       if (event.button > 0) return;
       box.setPointerCapture(event.pointerId);
       this.drag(event);
       input.focus({ preventScroll: true });
     });
+    box.addEventListener("mousedown", (event) => event.preventDefault()); // which would take the focus away again
     box.addEventListener("pointermove", (event) => { if (box.hasPointerCapture(event.pointerId)) this.drag(event); });
     this.set(50);
   }
 
   drag(event) {
+    cancelAnimationFrame(this.moving);
     const { left, width } = this.frame.getBoundingClientRect();
     this.set(100 * (event.clientX - left) / width);
   }

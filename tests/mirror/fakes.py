@@ -84,6 +84,7 @@ class FakeNodes:
     asked: list[TryOnRequest] = field(default_factory=list)
     waiting: int = 0
     retries: bool = False  # tells that one node died
+    retry_now: asyncio.Event = field(default_factory=asyncio.Event)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
@@ -114,7 +115,7 @@ class FakeNodes:
             on_progress(ProgressNews(NewsKind.WORKING, "putting the garment on", "gpu1", 0.4))
             await asyncio.sleep(self.step_s)
             on_progress(ProgressNews(NewsKind.RETRYING, "gpu1 is gone: the connection broke; trying fake", "fake"))
-            await asyncio.sleep(self.step_s)
+            await self.retry_now.wait()
         if self.error is not None:
             raise self.error
         self.waiting += 1

@@ -149,6 +149,7 @@ async def test_what_goes_wrong_with_the_nodes_has_a_status_in_both_ways_of_askin
 
 async def test_a_node_that_dies_in_the_middle_is_told_as_it_goes(tmp_path: Path) -> None:
     nodes = FakeNodes(retries=True)
+    nodes.retry_now.set()
     async with mirror(tmp_path, nodes) as client:
         wish = {"picture": await client.photo(PHOTO), "garment": "tee-red"}
         events = sse((await client.post("/api/try-on", wish, **SSE)).body.decode())
