@@ -136,9 +136,11 @@ def _watched(
         except BaseException as error:  # raised again below, in the thread that was called
             failed.append(error)
 
+    progress(share, what)
     running = threading.Thread(target=run, name=what, daemon=True)
     running.start()
     try:
+        running.join(TICK_S)
         while running.is_alive():
             progress(share, what)
             running.join(TICK_S)
