@@ -75,7 +75,7 @@ export class Live {
     this.canvas.hidden = false;
     const now = performance.now();
     this.times.push(now);
-    while (now - this.times[0] > SPAN_MS) this.times.shift();
+    while (this.times.length > 2 && now - this.times[0] > SPAN_MS) this.times.shift();
     const span = now - this.times[0];
     this.told({ rate: span > 0 ? 1000 * (this.times.length - 1) / span : 0, ms: this.about?.took_ms, node: this.about?.node });
   }
