@@ -15,7 +15,7 @@ BORDER_SHARE = 0.025  # of the shorter side: the strip that is taken for backgro
 FAR = 14.0  # in CIELAB: certainly another colour
 MAX_GRAIN = 7.0  # median deviation of a background that is still called plain
 MAX_STRANGE = 0.30  # of the border's pixels that are another colour
-SHADOW_DARKEST = 0.45  # of the background's brightness
+SHADOW_DARKEST = 0.5  # of the background's brightness
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,9 @@ class Backdrop:
     @property
     def shadow(self) -> NDArray[np.bool_]:
         """Darker than the background, of the same hue: what a soft shadow does."""
-        light = self.lab[..., 0] / np.maximum(self.ground[..., 0], 1)
-        hue = np.hypot(*(self.lab[..., c] - self.ground[..., c] for c in (1, 2)))
+        # less light makes all three values smaller alike, where lightness counts from -16, as in CIELAB's formula
+        light = (self.lab[..., 0] + 16) / (np.maximum(self.ground[..., 0], 1) + 16)
+        hue = np.hypot(*(self.lab[..., c] - self.ground[..., c] * light for c in (1, 2)))
         return np.asarray((light < 1) & (light > SHADOW_DARKEST) & (hue < 5 + 1.5 * self.grain))
 
 
@@ -79,7 +80,7 @@ def _surface(lab: Field, where: NDArray[np.bool_]) -> tuple[Field, NDArray[np.bo
     x, y = columns / width * 2 - 1, rows / height * 2 - 1
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
     used = np.flatnonzero(where.ravel())
-    used = used[:: max(1, len(used) // 20_000)]
+    used = used[:: max(1, len(used) // 8_000)]
     basis, colours = terms.reshape(-1, 6)[used], lab.reshape(-1, 3)[used]
     kept = np.linalg.norm(colours - np.median(colours, axis=0), axis=1) < 30
     factors = np.zeros((6, 3), np.float32)

@@ -87,7 +87,7 @@ def _grab(bgr: BGR, marks: NDArray[np.uint8]) -> Bits:
     cv2.setRNGSeed(1)  # its k-means starts by chance
     models = np.zeros((1, 65)), np.zeros((1, 65))
     try:
-        cv2.grabCut(bgr, marks, None, models[0], models[1], 4, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(bgr, marks, None, models[0], models[1], 3, cv2.GC_INIT_WITH_MASK)
     except cv2.error as error:
         raise GarmentError("the garment cannot be told from its background. Choose another background.") from error
     return np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_server.garments.record import GarmentError
-from edge_server.garments.silhouette import Bits, Points, Silhouette, runs
+from edge_server.garments.silhouette import LOOK, Bits, Points, Silhouette, runs
 from edge_server.tryon.values import BGRA, XY, Kind
 
 SIDES = (("left", 1.0), ("right", -1.0))  # the wearer's left is on the picture's right
@@ -25,6 +25,8 @@ DRESS_LENGTH = 1.9  # of the width at the armpits: longer is a dress
 SHORT_JACKET = 1.24  # of the same: a collar and long sleeves at this length is a jacket
 DEEP_FRONT = 0.3  # of its length: a neckline as deep as that is an open front
 UNLIKE = 2.4  # in CIELAB: the inside of a back, dim as it is, beside the front
+ARMPIT_DEG = 24.0  # turns at least so much
+COLLAR_STAND = 0.14  # of its length: up to there the inside of a back begins
 HOOD = 0.075  # of its length: this much above the shoulders is a hood, not a collar
 
 
@@ -160,12 +162,8 @@ def _armpits(shape: Silhouette) -> dict[str, tuple[float, float, bool]]:
         if gap is not None:
             found[name] = (*gap, True)
             continue
-        index, turn = shape.corner(band, hollow=True)
-        above = own & (y < y[index])
-        below = own & (np.abs(y - y[index] - 0.03 * shape.height) < 0.012 * shape.height)
-        widest = [float(out[part].max()) if part.any() else 0.0 for part in (above, below)]
-        slack = 0.03 * shape.width
-        if turn > 34 and widest[0] > out[index] + slack and widest[1] < out[index] + slack:
+        index = _sleeve_root(shape, out, band, sign)
+        if index is not None:
             found[name] = (float(x[index]), float(y[index]), True)
             continue
         # no sleeve: the corner that sticks out where armhole and side meet, else the widest place of the upper third
@@ -175,6 +173,23 @@ def _armpits(shape: Silhouette) -> dict[str, tuple[float, float, bool]]:
             index = int(np.argmax(np.where(upper, out, -1e9)))
         found[name] = (float(x[index]), float(y[index]), False)
     return found
+
+
+def _sleeve_root(shape: Silhouette, out: NDArray[np.float64], band: Bits, sign: float) -> int | None:
+    """The uppermost hollow from which the outline runs outwards into a sleeve, where no air shows beneath it."""
+    y = shape.outline[:, 1]
+    slack = 0.03 * shape.width
+    for index in sorted(np.flatnonzero(band & (shape.turns < -ARMPIT_DEG)), key=lambda each: y[each]):
+        near = np.arange(index - LOOK // 2, index + LOOK // 2 + 1) % len(out)
+        if shape.turns[index] > shape.turns[near].min():
+            continue  # not the sharpest place of this hollow
+        up = (index - int(sign) * 2 * LOOK) % len(out)
+        below = band & (np.abs(y - y[index] - 0.03 * shape.height) < 0.012 * shape.height)
+        sleeve = out[up] - out[index] > 0.5 * (y[index] - y[up])  # a waist's hollow runs upwards much more than out
+        wide = out[band & (y < y[index])].max(initial=0.0) > out[index] + slack
+        if sleeve and wide and out[below].max(initial=0.0) < out[index] + slack:
+            return int(index)
+    return None
 
 
 def _gap_top(shape: Silhouette, sign: float) -> XY | None:
@@ -239,7 +254,9 @@ def _cuff(shape: Silhouette, sign: float, shoulder: XY, armpit: XY) -> tuple[XY,
     peaks = [
         index
         for index in np.argsort(-turns)
-        if share[index] > 0.6 and turns[index] == turns[max(0, index - 4) : index + 5].max()
+        if index > 0.25 * len(path)
+        and share[index] > 0.6
+        and turns[index] == turns[max(0, index - 4) : index + 5].max()
     ][:8]
     best, pair = -1e9, (int(np.argmax(away)), len(path) - 1)
     for first, second in itertools.combinations(sorted(peaks), 2):
@@ -353,14 +370,29 @@ def _front(shape: Silhouette, bgra: BGRA, places: Mapping[str, XY]) -> tuple[XY,
         return (shape.axis, max(top, expected)), False
     unlike = np.array([_unlike(lab, centre, shape, int(row), half) for row in rows]) > UNLIKE
     long = max(4, round(0.045 * shape.height))  # a label on the back may look like the front, but not for that long
-    for index, row in enumerate(int(each) for each in rows):
-        if unlike[index : index + long].mean() < 0.3:
-            if index < 3 or unlike[:index].mean() < 0.4:
-                break
-            near = slice(max(0, row - long // 3), row + long // 3)
-            change = np.linalg.norm(np.gradient(centre[near], axis=0), axis=1)
-            return (shape.axis, float(near.start + int(np.argmax(change)))), True
-    return (shape.axis, max(top, expected)), False
+    end = _opening_end(unlike, long, round(COLLAR_STAND * shape.height))
+    if end is None:
+        return (shape.axis, max(top, expected)), False
+    row = int(rows[end])
+    near = slice(max(0, row - long // 3), row + long // 3)
+    change = np.linalg.norm(np.gradient(centre[near], axis=0), axis=1)
+    return (shape.axis, float(near.start + int(np.argmax(change)))), True
+
+
+def _opening_end(unlike: Bits, long: int, stand: int) -> int | None:
+    """Where what looks like the inside of the back, down the middle, gives way to what looks like the front.
+
+    A collar's stand, as high as `stand`, may lie above it; what begins lower is a print.
+    """
+    start = 0
+    while start < min(stand, len(unlike) - long):
+        alike = next((at for at in range(start, len(unlike)) if unlike[at : at + long].mean() < 0.3), None)
+        if alike is None:
+            return None
+        if alike - start >= 3 and unlike[start:alike].mean() >= 0.4:
+            return alike
+        start = next((at for at in range(alike + 1, len(unlike)) if unlike[at : at + long].mean() > 0.7), len(unlike))
+    return None
 
 
 def _unlike(lab: NDArray[np.float32], centre: NDArray[np.float32], shape: Silhouette, row: int, half: float) -> float:
