@@ -53,11 +53,12 @@ def mirror(
     give the webcam to encrypted pages only. Photos stay in memory, for 10 minutes at most.
 
     Examples:\n
-      tagalong mirror                                     all on this machine\n
-      tagalong mirror --plain-http                        the same, for a browser on this machine, without a warning\n
-      tagalong mirror --no-local --node gpu1:50050        the work is done by another machine, which runs\n
-                                                          tagalong edge --task tryon\n
-      tagalong mirror --garments ./shop                   with garments of your own (tagalong garments add photo.jpg)
+      tagalong mirror                            all on this machine\n
+      tagalong mirror --plain-http               for a browser on this machine only\n
+      tagalong mirror --no-local --node gpu1:50050   the work is done elsewhere\n
+      tagalong mirror --garments ./shop          with garments of your own
+
+    The other machine runs: tagalong edge --task tryon. Garments of your own: tagalong garments add photo.jpg
     """
     set_up_logs(log_level)
     overrides: dict[str, Any] = {
