@@ -8,6 +8,7 @@ BENCHES = {
     "track": "do we still follow the right person after two have crossed?",
     "offload": "what does a frame's way over a real edge server cost?",
     "robomaster": "how fast are a RoboMaster's binary frames read?",
+    "tryon": "how long do pose, parsing and try-on take for one picture?",
 }
 
 

@@ -15,6 +15,7 @@ from edge_server.tryon.warp.spline import Points
 
 MIN_CONFIDENCE = 0.35  # of a shoulder
 SURE = 0.3  # a hip, an elbow: below it the body's proportions are trusted more
+UPPER_ARM_SHARE = 0.53  # of an arm, from the shoulder to the wrist
 MIN_SHOULDERS_PX = 12.0
 _STEPS = 64  # samples on the way from the body's middle to its outline
 _ALONG = np.arange(-0.1, 2.9, 0.05)  # in lengths of the trunk from the shoulders: where the outline is measured

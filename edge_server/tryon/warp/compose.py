@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_server.tryon.values import BGR, Area, Kind, Person
-from edge_server.tryon.warp.body import Body, arm_areas
-from edge_server.tryon.warp.fit import UPPER_ARM_SHARE, Fit
+from edge_server.tryon.warp.body import UPPER_ARM_SHARE, Body, arm_areas
 from edge_server.tryon.warp.layers import Layer
 from edge_server.tryon.warp.light import Floats, exposure, shading
 from edge_server.tryon.warp.pattern import SIDES, Side
+from edge_server.tryon.warp.pieces import Fit
 from edge_server.tryon.warp.skin import neck, skin
 
 Bools = NDArray[np.bool_]
@@ -19,7 +19,7 @@ _SHOULDER_SHARE = 0.16  # of an arm: so far the trunk of a garment may cover it
 _BARE_ARM = 0.2  # between the shoulder joints: half as thick as an arm may be that is painted bare
 _STRAP_SHARE = 0.08  # the same of a garment without sleeves
 _AHEAD = (Area.HAIR, Area.FACE, Area.LEFT_HAND, Area.RIGHT_HAND)
-_CONTACT, _ROUND = 0.30, 0.16  # how dark a shadow under an arm and the turn of the cloth at the outline are, at most
+_CONTACT, _ROUND = 0.30, 0.22  # how dark a shadow under an arm and the turn of the cloth at the outline are, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Composer:
         self._out = person.bgr.astype(np.float32)
         self._light = self._shading()
         self._shade = self._light * exposure(person.bgr)
-        self._tone = skin(person.bgr, self._labels)
+        self._tone = skin(person.bgr, self._labels) if kind in (Kind.TOP, Kind.DRESS) else None
         self._chest: Bools | None = None
 
     def _arms(self) -> tuple[NDArray[np.uint8], Floats]:
@@ -73,6 +73,11 @@ class Composer:
             end = end if self._fit.ends else _STRAP_SHARE
             bare |= (self._which == number) & (self._along > end)
         return self._even(bare)
+
+    def _filled(self, bits: Bools, at: tuple[slice, slice]) -> Bools:
+        """Even, and right up to hands and hair."""
+        even = self._even(bits | self._ahead[at])
+        return np.asarray(even & ~self._ahead[at] & (self._labels[at] != Area.BACKGROUND))
 
     def _even(self, bits: Bools) -> Bools:
         """Areas may have ragged borders; cloth has none."""
@@ -121,7 +126,7 @@ class Composer:
             need = (self._labels[at] == Area.TORSO) | (np.isin(self._labels[at], _SHOULDERS) & ~stop)
         else:
             stop, need = self._of_sleeve(layer)
-        fill = (self._even(need) & (layer.spare > 0.5)).astype(np.float32)
+        fill = (self._filled(need, at) & (layer.spare > 0.5)).astype(np.float32)
         alpha = np.maximum(layer.alpha, _softened(fill))
         alpha *= self._near[at]
         alpha *= 1 - np.maximum(_softened(stop.astype(np.float32)), stop)
@@ -133,7 +138,7 @@ class Composer:
             light = light * self._contact(at)
         elif self._kind is not Kind.TROUSERS:
             self._shadow_below(layer, alpha)
-        light = light * self._rounded(alpha)
+        light = light * self._rounded(at)
         colour = layer.bgr * light[..., None]
         self._out[at] += alpha[..., None] * (colour - self._out[at])
         self._total[at] = 1 - (1 - self._total[at]) * (1 - alpha)
@@ -178,7 +183,8 @@ class Composer:
         bare &= ~self._ahead
         if not self._fit.ends and self._chest is not None:  # straps leave the shoulders bare
             bare |= self._chest
-        worn = self._even(bare & ~self._tone.alike) & bare
+        whole = (slice(None), slice(None))
+        worn = self._filled(bare & ~self._tone.alike, whole) & bare
         if int(worn.sum()) < 0.15 * int(bare.sum()):  # they are bare already
             return
         alpha = _softened(worn.astype(np.float32)) * (1 - self._total) * ~self._ahead * (1 - self._skin)
@@ -226,9 +232,11 @@ class Composer:
         amount = _CONTACT * np.clip(blurred * 1.5, 0, 1) * under * self._total[at]
         self._out[at] *= (1 - amount)[..., None]
 
-    def _rounded(self, alpha: Floats) -> Floats:
+    def _rounded(self, at: tuple[slice, slice]) -> Floats:
         """Darker towards the outline against the background, where cloth turns away."""
-        return np.ones_like(alpha)
+        inside = (self._labels[at] != Area.BACKGROUND).astype(np.float32)
+        blurred = cv2.GaussianBlur(inside, (0, 0), max(0.05 * self._body.unit, 1.0))
+        return np.asarray(1 - _ROUND * np.clip(2 - 2 * blurred, 0, 1), np.float32)
 
     def _mend(self) -> None:
         """Small pieces of worn sleeves that no piece of the new ones has reached take the colours around them."""
@@ -241,12 +249,16 @@ class Composer:
         if int(left.sum()) < 4:
             return
         sigma_px = max(0.05 * self._body.unit, 1.0)
-        weight = self._total * (self._total > 0.9)
-        near = cv2.GaussianBlur(weight, (0, 0), sigma_px)
-        colour = cv2.GaussianBlur(self._out * weight[..., None], (0, 0), sigma_px) / np.maximum(near, 1e-6)[..., None]
-        alpha = _softened((left & (near > 0.02)).astype(np.float32)) * ~self._ahead
-        self._out += alpha[..., None] * (colour - self._out)
-        self._total = 1 - (1 - self._total) * (1 - alpha)
+        x, y, width, height = cv2.boundingRect(left.astype(np.uint8))
+        reach = round(3 * sigma_px)
+        at = (slice(max(y - reach, 0), y + height + reach), slice(max(x - reach, 0), x + width + reach))
+        out, total = self._out[at], self._total[at]
+        weight = total * (total > 0.9)
+        blurred = cv2.GaussianBlur(np.dstack([out * weight[..., None], weight]), (0, 0), sigma_px)
+        colour, near = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-6), blurred[..., 3]
+        alpha = _softened((left[at] & (near > 0.02)).astype(np.float32)) * ~self._ahead[at]
+        out += alpha[..., None] * (colour - out)
+        self._total[at] = 1 - (1 - total) * (1 - alpha)
 
     def finish(self) -> Dressed:
         self._mend()

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_server.tryon.warp.fit import Piece, Role
 from edge_server.tryon.warp.pattern import Side
+from edge_server.tryon.warp.pieces import Piece, Role
 from edge_server.tryon.warp.spline import Box, Points, Spline
 
 Floats = NDArray[np.float32]

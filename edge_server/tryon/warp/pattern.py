@@ -74,14 +74,8 @@ def cut(garment: Garment, scale: float) -> Pattern:
     alpha = bgra[..., 3:].astype(np.float32) / 255
     small = cv2.resize(np.dstack([bgra[..., :3] * alpha, alpha]), (width, height), interpolation=cv2.INTER_AREA)
     size = np.array([width, height])
-    holes = np.zeros((height, width), np.uint8)
-    for hole in garment.inside:
-        corners = np.round((np.array(hole) * size - 0.5) * 16).astype(np.int32)
-        cv2.fillPoly(holes, [corners], (255,), cv2.LINE_AA, 4)
-        # Its border is drawn as a seam, of which nothing is to stay.
-        cv2.polylines(holes, [corners], True, (255,), max(round(0.006 * width), 1) + 1, cv2.LINE_AA, 4)
-    small[..., 3] *= 1 - holes.astype(np.float32) / 255
-    small[..., :3] *= 1 - holes.astype(np.float32)[..., None] / 255
+    holes = _holes(garment, small[..., 3])
+    small *= 1 - holes.astype(np.float32)[..., None] / 255
     colours = small[..., :3] / np.maximum(small[..., 3:], 1e-3)
     bgr, alpha8 = np.clip(colours, 0, 255).astype(np.uint8), np.round(small[..., 3] * 255).astype(np.uint8)
     bgr = _carried_on(bgr, alpha8)
@@ -89,6 +83,32 @@ def cut(garment: Garment, scale: float) -> Pattern:
     if garment.kind is Kind.TROUSERS:
         return _trousers(bgr, alpha8, points)
     return _upper(garment.kind, bgr, alpha8, points, holes)
+
+
+def _holes(garment: Garment, alpha: NDArray[np.float32]) -> Bits:
+    """255 where the garment shows what the body hides: its inside, and the thin rim that is left of its back."""
+    height, width = alpha.shape
+    holes = np.zeros((height, width), np.uint8)
+    thin = max(round(0.03 * width), 2) | 1
+    solid = (alpha > 0.05).astype(np.uint8)
+    for hole in garment.inside:
+        corners = np.array(hole) * [width, height] - 0.5
+        fixed = np.round(corners * 16).astype(np.int32)
+        cv2.fillPoly(holes, [fixed], (255,), cv2.LINE_AA, 4)
+        # Its border is drawn as a seam, of which nothing is to stay.
+        cv2.polylines(holes, [fixed], True, (255,), max(round(0.006 * width), 1) + 1, cv2.LINE_AA, 4)
+    # Cut free, the rim is thin.
+    open_ = (holes > 0).astype(np.uint8)
+    rest = solid & (1 - open_)
+    rim = rest & (1 - cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((thin, thin), np.uint8)))
+    near = np.zeros_like(rim)
+    for hole in garment.inside:
+        x, y = (np.array(hole) * [width, height]).T
+        shrunk = 0.1 * (x.max() - x.min())
+        columns = slice(round(x.min() + shrunk), round(x.max() - shrunk))
+        near[max(round(y.min()) - 2 * thin, 0) : round(y.max()), columns] = 1
+    holes[(rim & near) > 0] = 255
+    return holes
 
 
 def _carried_on(bgr: Bits, alpha: Bits) -> Bits:
@@ -137,7 +157,8 @@ def _upper(kind: Kind, bgr: Bits, alpha: Bits, points: dict[str, Points], holes:
     edges = _row_ends(trunk)
     spare = np.zeros_like(alpha)
     for side, end in (("right", edges[:, 0]), ("left", edges[:, 1])):
-        beyond = (columns - end[:, None]) * (1.0 if side == "left" else -1.0) > -1
+        outwards = 1.0 if side == "left" else -1.0
+        beyond = ((columns - end[:, None]) * outwards > -1) & ((columns - points[f"neck_{side}"][0]) * outwards > 0)
         first = points[f"neck_{side}"] if limbs else points[f"armpit_{side}"]
         spare[beyond & (rows > first[1]) & (rows <= points[f"hem_{side}"][1])] = 255
     return Pattern(kind, points, Cloth(bgr, trunk, spare, _opening(alpha, points, holes)), limbs, edges)

@@ -37,11 +37,12 @@ def skin(bgr: BGR, labels: NDArray[np.uint8]) -> Skin | None:
     bright = face & (total >= np.median(total[face]))
     tone = np.median(bgr[bright], axis=0).astype(np.float32)
     share = (tone[[0, 2]] + _OFFSET) / (tone.sum() + 3 * _OFFSET)
+    total += np.float32(3 * _OFFSET)
     off = [
-        np.abs((bgr[..., channel] + _OFFSET) / (total + 3 * _OFFSET) - own)
+        np.abs((bgr[..., channel] + np.float32(_OFFSET)) / total - own)
         for channel, own in zip((0, 2), share, strict=True)
     ]
-    alike = (np.maximum(off[0], off[1]) < _ALIKE) & (total > 0.35 * tone.sum())
+    alike = (np.maximum(off[0], off[1]) < _ALIKE) & (total > 0.35 * tone.sum() + 3 * _OFFSET)
     return Skin(tone, alike)
 
 

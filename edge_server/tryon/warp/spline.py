@@ -116,8 +116,10 @@ def _kernel(a: Points, b: Points) -> NDArray[np.float64]:
 
 
 def _apart(points: Points) -> list[int]:
+    places = np.asarray(points, float)
+    near = np.hypot(*np.moveaxis(places[:, None] - places[None], -1, 0)) < MIN_APART_PX
     kept: list[int] = []
-    for index, point in enumerate(np.asarray(points, float)):
-        if all(np.hypot(*(point - points[other])) >= MIN_APART_PX for other in kept):
+    for index in range(len(places)):
+        if not near[index, kept].any():
             kept.append(index)
     return kept

@@ -7,8 +7,9 @@ import pytest
 
 from edge_server.tryon.values import Garment, Kind, TryOnError
 from edge_server.tryon.warp.body import Body
-from edge_server.tryon.warp.fit import Fit, Piece, fit
+from edge_server.tryon.warp.fit import fit
 from edge_server.tryon.warp.pattern import cut
+from edge_server.tryon.warp.pieces import Fit, Piece
 from edge_server.tryon.warp.spline import Spline
 from tests.edge_server.tryon.figure import POSES, figure
 from tests.edge_server.tryon.wardrobe import trousers, upper
