@@ -1,4 +1,6 @@
-"""The engines of try-on by name: `blazepose`, `derived`, `warp`, `viton:folder=...`, `triton:address=...`."""
+"""The engines of try-on by name: `blazepose`, `derived`, `warp`, `viton:folder=...`, `triton:address=...`,
+`remote:address=...`.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,16 +17,19 @@ def _known(**entries: Entry) -> Mapping[str, Entry]:
 
 POSE_ENGINES = _known(
     blazepose=Entry("edge_server.tryon.pose", "BlazePose"),
+    remote=Entry("edge_server.tryon.transport.engines", "RemotePose"),
     triton=Entry("edge_server.tryon.triton", "TritonPose", extra="triton"),
 )
 PARSING_ENGINES = _known(
     derived=Entry("edge_server.tryon.parsing", "DerivedParsing"),
     onnx=Entry("edge_server.tryon.parser_onnx", "OnnxParsing"),
+    remote=Entry("edge_server.tryon.transport.engines", "RemoteParsing"),
     triton=Entry("edge_server.tryon.triton", "TritonParsing", extra="triton"),
 )
 TRYON_ENGINES = _known(
     warp=Entry("edge_server.tryon.warp", "WarpEngine"),
     viton=Entry("edge_server.tryon.viton", "VitonEngine", extra="viton"),
+    remote=Entry("edge_server.tryon.transport.engines", "RemoteTryOn"),
     triton=Entry("edge_server.tryon.triton", "TritonTryOn", extra="triton"),
 )
 

@@ -32,7 +32,7 @@ def test_the_default_engines_are_made() -> None:
     ("make", "spec", "error", "expected"),
     [
         (pose_engine, "blazepoes", ConfigError, "no pose engine 'blazepoes'. Did you mean 'blazepose'"),
-        (parsing_engine, "magic", ConfigError, "no parsing engine 'magic'. There are: derived, onnx, triton"),
+        (parsing_engine, "magic", ConfigError, "no parsing engine 'magic'. There are: derived, onnx, remote, triton"),
         (tryon_engine, "wrap", ConfigError, "no try-on engine 'wrap'. Did you mean 'warp'"),
         (
             parsing_engine,
