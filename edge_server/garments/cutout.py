@@ -18,6 +18,11 @@ OTHER_SHARE = 0.06  # of the garment's area: another thing as large as this is n
 HOLE_SHARE = 0.0008  # of the garment's area: smaller holes are spots on it
 ALIKE_SHARE = 0.06  # of the garment that looks like the background in shade: more is its own colour
 MARGIN = 0.02
+FAINT_PX, FAINT_SHARE = (
+    384,
+    0.05,
+)  # of the garment's area; on paper 0.001 was measured, where parts were lost 0.15 and more
+SHADOW_REACH = 0.045  # of the photo: so far from a garment its shadow is not seen any more
 
 
 def cut_out(photo: Photo) -> BGRA:
@@ -27,6 +32,7 @@ def cut_out(photo: Photo) -> BGRA:
         _check(mask)
         return _framed(photo.bgr, np.where(_largest(mask), photo.alpha, 0).astype(np.float32))
     mask, backdrop = _mask(photo.bgr)
+    _check_seen(mask, backdrop)
     _check(mask)
     mask = _largest(mask)
     alpha, colours = _edge(photo.bgr, mask, backdrop)
@@ -128,6 +134,25 @@ def _crevices(found: Bits, backdrop: Backdrop, limit: float) -> Bits:
         if 0 < mouth < 0.35:
             taken &= ~part
     return taken
+
+
+def _check_seen(mask: Bits, backdrop: Backdrop) -> None:
+    """Raises GarmentError where something else is just to be seen far from what was found: more of the garment."""
+    if not mask.any():
+        return
+    share = FAINT_PX / max(mask.shape)
+    small = cv2.resize(mask.astype(np.uint8), None, fx=share, fy=share, interpolation=cv2.INTER_NEAREST)
+    away = cv2.resize(backdrop.lab - backdrop.ground, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    away = np.linalg.norm(away, axis=2)
+    far = ~_morph(small > 0, cv2.MORPH_DILATE, round(SHADOW_REACH * FAINT_PX))
+    if not far.any():
+        return
+    faint = far & (away > 4 * max(0.6, float(np.median(away[far]))))
+    if faint.sum() > FAINT_SHARE * small.sum():
+        raise GarmentError(
+            "parts of the garment can hardly be told from the background. Choose one whose colour differs more from "
+            "the garment's, with nothing else on it."
+        )
 
 
 def _check(mask: Bits) -> None:

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_server.garments.record import GarmentError
+from edge_server.tryon.values import XY
 
 Bits = NDArray[np.bool_]
 Points = NDArray[np.float64]  # (n, 2): x, y in pixels
 
+SIDES = (("left", 1.0), ("right", -1.0))  # the wearer's left is on the picture's right
 POINTS = 900  # of the outline
 LOOK, CLOSE_LOOK = 14, 7  # how many of them on either side are looked at to tell a corner from a curve
 MAX_TILT_DEG = 14.0
@@ -68,6 +70,11 @@ class Silhouette:
         turns = -self.turns if hollow else self.turns
         best = int(np.argmax(np.where(where, turns, -1e9)))
         return (best, float(turns[best])) if where.any() else (0, 0.0)
+
+    def at(self, where: Bits) -> XY:
+        """The sharpest corner among these points of the outline."""
+        index, _ = self.corner(where)
+        return float(self.outline[index][0]), float(self.outline[index][1])
 
 
 def runs(row: Bits) -> list[tuple[int, int]]:

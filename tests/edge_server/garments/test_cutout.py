@@ -112,6 +112,10 @@ def _two() -> np.ndarray:
     return np.hstack([picture, picture])
 
 
+def _dark_on_dark() -> np.ndarray:
+    return photo_of(built_in("tee-rover"), (62, 60, 58)).bgr
+
+
 def _at_the_edge() -> np.ndarray:
     taken = photo_of(built_in("tee-sage"), WHITE)
     left, *_ = boxed(taken.alpha > 0.5)
@@ -138,6 +142,7 @@ def _lopsided() -> np.ndarray:
         (_paper, "nothing to be seen"),
         (_chequered, "not plain"),
         (_two, "2 things"),
+        (_dark_on_dark, "hardly be told"),
         (_at_the_edge, "left edge"),
         (_tiny, "too small"),
         (_lopsided, "not the outline of a garment"),
