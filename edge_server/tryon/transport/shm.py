@@ -68,8 +68,13 @@ class ShmPipe:
             )
         except OSError as error:
             raise PipeClosed(f"{self._name} is gone ({error})") from error
-        for descriptor in _descriptors(passed):
-            self._theirs = _mapped(descriptor, self._name, self._max)
+        descriptors = _descriptors(passed)
+        if len(descriptors) > 1:  # the padding of a control message has room for a second one
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise BadMessageError(f"{self._name} passed {len(descriptors)} descriptors at once")
+        if descriptors:
+            self._theirs = _mapped(descriptors[0], self._name, self._max)
         if not data:
             raise PipeClosed(f"{self._name} has hung up")
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
