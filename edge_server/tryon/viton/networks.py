@@ -63,10 +63,14 @@ class OnnxNetwork:
     def __init__(
         self, file: Path, stage: StageSpec, shapes: Mapping[str, tuple[int, ...]], threads: int, device: str
     ) -> None:
-        import onnxruntime
+        try:
+            import onnxruntime
 
-        from edge_server.engines.onnx_session import open_session
-
+            from edge_server.engines.onnx_session import open_session
+        except ImportError as error:
+            raise MissingLibraryError(
+                f"{file.name} needs the library {error.name or error}. Run: pip install 'tagalong[edge]'"
+            ) from error
         if device == "cuda" and CUDA not in onnxruntime.get_available_providers():
             raise ConfigError("viton: device=cuda, but this ONNX Runtime has no CUDA. Run: pip install onnxruntime-gpu")
         self._file, self._options_class = file, onnxruntime.RunOptions

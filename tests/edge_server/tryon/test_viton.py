@@ -4,6 +4,7 @@ import copy
 import gc
 import hashlib
 import logging
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -348,6 +349,12 @@ def test_a_device_that_is_not_there_is_named(tmp_path) -> None:
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(ConfigError, match="onnxruntime-gpu"):
         VitonEngine(put(tmp_path, TWO_STAGES, FILES), device="cuda")
+
+
+def test_onnx_runtime_that_is_not_installed_is_named_with_what_installs_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigError, match=r"onnxruntime.*pip install 'tagalong\[edge\]'"):
+        VitonEngine(put(tmp_path, TWO_STAGES, FILES))
 
 
 ANY = ("float32", None)
