@@ -64,6 +64,7 @@ class _Body:
     """What is known of one picture so far, in both forms where both were needed."""
 
     picture: Picture
+    quality: Quality = Quality.PHOTO
     pose: BodyPose | None = None
     parsing: Parsing | None = None
     pose_data: PoseData | None = None
@@ -136,7 +137,7 @@ class Fitter:
         longest_px = self._settings.live_px if quality is Quality.LIVE else self._settings.photo_px
         with watch.time("decode_s"):
             async with self._unpacking:
-                return _Body(await asyncio.to_thread(read_picture, image, longest_px, self._max_px))
+                return _Body(await asyncio.to_thread(read_picture, image, longest_px, self._max_px), quality)
 
     async def _pose(self, body: _Body, ask: Ask, watch: Watch) -> None:
         picture = body.picture
@@ -144,7 +145,7 @@ class Fitter:
             stage = self._stage("pose")
             with watch.time("pose_s", ask):
                 if isinstance(stage, LocalStage):
-                    engine = cast(PoseEngine, stage.engine)
+                    engine = cast(PoseEngine, stage.engine_for(body.quality))
                     body.pose = await stage.lane.run(
                         ask, "looking for you in the picture", lambda progress: engine.pose(picture.bgr)
                     )
@@ -164,7 +165,7 @@ class Fitter:
             stage = self._stage("parsing")
             with watch.time("parsing_s", ask):
                 if isinstance(stage, LocalStage):
-                    engine = cast(ParsingEngine, stage.engine)
+                    engine = cast(ParsingEngine, stage.engine_for(body.quality))
                     body.parsing = await stage.lane.run(
                         ask, "telling arms, hands and clothes apart", lambda progress: engine.parse(picture.bgr, pose)
                     )
@@ -198,7 +199,7 @@ class Fitter:
     ) -> TryOnDone:
         assert body.pose is not None
         assert body.parsing is not None
-        engine = cast(TryOnEngine, stage.engine)
+        engine = cast(TryOnEngine, stage.engine_for(request.quality))
         person = Person(body.picture.bgr, body.pose, body.parsing)
         quality = LIVE_JPEG_QUALITY if request.quality is Quality.LIVE else JPEG_QUALITY
 

@@ -97,10 +97,14 @@ async def test_twenty_users_at_once_are_all_dressed_by_one_node_and_see_the_queu
         garments = [each["id"] for each in (await Client(mirror.port).get("/api/state")).json["garments"]]
         upper = [each for each in garments if not each.startswith(("jeans", "chinos"))]
 
+        clients = [Client(mirror.port) for _ in range(20)]
+        photos = await asyncio.gather(
+            *(client.photo(jpeg(portrait(512), 80 + number % 15)) for number, client in enumerate(clients))
+        )
+
         async def user(number: int) -> int:
-            client = Client(mirror.port)
-            picture = await client.photo(jpeg(cv2.resize(portrait(512), (256, 256)), 80 + number % 15))
-            wish = {"picture": picture, "garment": upper[number % len(upper)]}
+            client = clients[number]
+            wish = {"picture": photos[number], "garment": upper[number % len(upper)]}
             events = sse((await client.post("/api/try-on", wish, **SSE)).body.decode())
             assert events[-1][0] == "done", events[-1]
             assert (await client.get(f"/api/results/{events[-1][1]['result']}.jpg")).body[:2] == b"\xff\xd8"
