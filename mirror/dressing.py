@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from mirror.nodes import ProgressNews
+from handover.nodes import ProgressNews
 from mirror.problems import ProblemError
 from mirror.shown import result_json
 from mirror.studio import Dressed

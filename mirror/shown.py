@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge_server.tryon.values import Area
-from mirror.nodes import Prepared
+from handover.nodes import Prepared
 from mirror.store import Picture, Result
 from mirror.studio import Dressed, Studio
 

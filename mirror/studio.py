@@ -12,12 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from common.errors import BadImageError, TagalongError
-from handover.values import ServerView
-from mirror import problems
-from mirror.config import LimitsConfig, MirrorConfig
-from mirror.intake import Photo, check_frame, photo_of
-from mirror.memory import let_go, wipe
-from mirror.nodes import (
+from handover.nodes import (
     BusyError,
     CannotDressError,
     NoNodeError,
@@ -28,6 +23,11 @@ from mirror.nodes import (
     TryOnRequest,
     TryOnResult,
 )
+from handover.values import ServerView
+from mirror import problems
+from mirror.config import LimitsConfig, MirrorConfig
+from mirror.intake import Photo, check_frame, photo_of
+from mirror.memory import let_go, wipe
 from mirror.problems import ProblemError
 from mirror.store import GoneError, Picture, Result, Store
 from mirror.wardrobe import Wardrobe
@@ -41,7 +41,7 @@ LET_GO_S = (0.2, 3.0)  # after a wish to be forgotten: what was cancelled for it
 
 
 class Dressers(Protocol):
-    """`mirror.nodes.Nodes`, as far as it is used here."""
+    """`handover.nodes.Nodes`, as far as it is used here."""
 
     async def run(self) -> None: ...
     def views(self) -> list[ServerView]: ...

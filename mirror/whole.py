@@ -12,10 +12,10 @@ from edge_server.models.store import ModelStore
 from edge_server.server import EdgeServer
 from edge_server.tryon.stages import make_engines
 from handover.config import StaticServer
+from handover.nodes import Nodes
 from handover.policies.base import ONBOARD
 from mirror import serve
 from mirror.config import MirrorConfig
-from mirror.nodes import Nodes
 from mirror.studio import Studio
 from mirror.wardrobe import Wardrobe
 

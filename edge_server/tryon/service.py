@@ -9,8 +9,8 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import grpc
 
@@ -174,8 +174,10 @@ class TryOnService:
     async def _first(self, requests: AsyncIterator[T]) -> T:
         try:
             async with asyncio.timeout(self._settings.upload_s):
-                async for request in requests:
-                    return request
+                # closed at once: a suspended one would hold the picture
+                async with contextlib.aclosing(cast(AsyncGenerator[T, None], aiter(requests))) as arriving:
+                    async for request in arriving:
+                        return request
         except TimeoutError:
             raise TooLateError(f"the request did not arrive within {self._settings.upload_s:.0f} s") from None
         raise TooLateError("the call ended before its request arrived")

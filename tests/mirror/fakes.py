@@ -14,8 +14,7 @@ from skimage import data
 from edge_server.garments.catalogue import Catalogue
 from edge_server.garments.record import write_garment
 from edge_server.tryon.values import TROUSER_LANDMARKS, UPPER_LANDMARKS, Area, Garment, Kind
-from handover.values import ServerView
-from mirror.nodes import (
+from handover.nodes import (
     CannotDressError,
     NewsKind,
     ParsingData,
@@ -25,6 +24,7 @@ from mirror.nodes import (
     TryOnRequest,
     TryOnResult,
 )
+from handover.values import ServerView
 from protos.tryon import ImageFormat, Point, StageTimings
 
 POINTS = {  # of the portrait that ships with scikit-image

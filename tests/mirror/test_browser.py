@@ -13,9 +13,9 @@ import pytest
 
 from edge_server.tryon.values import Kind
 from handover.config import HandoverConfig
+from handover.nodes import NoNodeError
 from mirror.certificate import ensure
 from mirror.config import MirrorConfig
-from mirror.nodes import NoNodeError
 from mirror.whole import Mirror
 from tests.mirror import pictures
 from tests.mirror.fakes import FakeNodes, catalogue, garment, jpeg, pixels, png, portrait

@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from common.errors import ConfigError
 from edge_server.tryon.values import Kind
+from handover.nodes import BusyError, CannotDressError, NoNodeError, TooLateError
 from mirror.certificate import ensure
 from mirror.config import MirrorConfig
-from mirror.nodes import BusyError, CannotDressError, NoNodeError, TooLateError
 from tests.mirror import pictures
 from tests.mirror.fakes import FakeNodes, catalogue, garment, jpeg, pixels, portrait, sse
 from tests.mirror.served import Client, served
