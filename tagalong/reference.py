@@ -32,7 +32,7 @@ handover:
 ```
 
 In the environment a dot becomes two underscores: `TAGALONG_ROBOT__SERVO__KEEP_DISTANCE_M=1.2`,
-`TAGALONG_EDGE__SCHEDULER__CAPACITY=16`. Values are read as YAML. A scenario's `robot:` takes the robot's keys too.
+`TAGALONG_EDGE__SCHEDULER__CAPACITY=16`, `TAGALONG_MIRROR__PORT=9443`. Values are read as YAML. A scenario's `robot:` takes the robot's keys too.
 """
 
 
@@ -40,6 +40,8 @@ def page() -> str:
     """The whole page, as Markdown."""
     from edge_server.config import ENV_PREFIX as EDGE_PREFIX
     from edge_server.config import EdgeConfig
+    from mirror.config import ENV_PREFIX as MIRROR_PREFIX
+    from mirror.config import MirrorConfig
     from robot.config import ENV_PREFIX as ROBOT_PREFIX
     from robot.config import RobotConfig
 
@@ -47,6 +49,7 @@ def page() -> str:
     for title, model, prefix in (
         ("Robot", RobotConfig, ROBOT_PREFIX),
         ("Edge server", EdgeConfig, EDGE_PREFIX),
+        ("Mirror", MirrorConfig, MIRROR_PREFIX),
     ):
         parts.append(f"## {title}\n\nEnvironment: `{prefix}__...`\n")
         parts.extend(_tables(model, ""))
