@@ -29,7 +29,6 @@ from protos.tryon_errors import (
     UnknownGarmentError,
 )
 from tests.edge_server.support import Blobs, Track, config_of, jpeg_of, serving, until
-from tests.edge_server.support import until
 from tests.edge_server.tryon.nodes import (
     Heard,
     Outline,
