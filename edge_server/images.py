@@ -27,7 +27,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # ITU T.81 table B.1: start of frame, all ways of coding
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
-_REDUCED = {
+REDUCED = {  # OpenCV's ways to unpack an image at one part of its size
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -72,7 +72,7 @@ def decode_image(data: bytes, header: ImageHeader) -> BGR:
     longer_px = max(header.width_px, header.height_px)
     factor = next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_px // factor >= MIN_REDUCED_PX)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[factor] | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[factor] | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise BadImageError(f"the {header.encoding} image cannot be decoded: {error.err}") from error
     if pixels is None:

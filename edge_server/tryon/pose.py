@@ -20,21 +20,12 @@ from edge_server.models.store import ModelStore
 from edge_server.tryon.body_layers import reach
 from edge_server.tryon.body_shape import Body
 from edge_server.tryon.person_mask import PersonMask
-from edge_server.tryon.values import BGR, BodyPose, Facing, KeyPoint, NoPersonError
+from edge_server.tryon.values import BGR, KEY_POINTS, BodyPose, Facing, KeyPoint, NoPersonError
 
 log = logging.getLogger(__name__)
 
-# fmt: off
-NAMES = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb",
-    "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel",
-    "right_heel", "left_foot_index", "right_foot_index",
-)
-# fmt: on
-_LEFT_SHOULDER, _RIGHT_SHOULDER = NAMES.index("left_shoulder"), NAMES.index("right_shoulder")
-_LEFT_HIP, _RIGHT_HIP = NAMES.index("left_hip"), NAMES.index("right_hip")
+_LEFT_SHOULDER, _RIGHT_SHOULDER = KEY_POINTS.index("left_shoulder"), KEY_POINTS.index("right_shoulder")
+_LEFT_HIP, _RIGHT_HIP = KEY_POINTS.index("left_hip"), KEY_POINTS.index("right_hip")
 
 MARGIN = 1.25  # MediaPipe's: the crop is this much larger than the circle around the body
 OUTSIDE_CONFIDENCE = 0.3  # points outside the picture are a guess; the network's own word for them is 0 to 0.9
@@ -126,7 +117,7 @@ def _averaged(first: Landmarks, second: Landmarks) -> Landmarks:
 
 def _key_points(found: Landmarks, width: int, height: int) -> Mapping[str, KeyPoint]:
     points = {}
-    for name, (x, y), confidence in zip(NAMES, found.points, found.confidence, strict=False):
+    for name, (x, y), confidence in zip(KEY_POINTS, found.points, found.confidence, strict=False):
         sure = float(confidence)
         if not (0 <= x < width and 0 <= y < height):
             sure = min(sure, OUTSIDE_CONFIDENCE)
@@ -155,7 +146,7 @@ def _crop_of(pose: BodyPose, width: int, height: int) -> Crop | None:
     """Where to look in the next picture: as MediaPipe's own circle, made from the points that poses carry."""
     size = np.array([width, height])
     try:
-        places = {name: np.array(pose.points[name][:2]) * size for name in NAMES}
+        places = {name: np.array(pose.points[name][:2]) * size for name in KEY_POINTS}
     except KeyError:  # another engine's pose
         return None
     hips = (places["left_hip"] + places["right_hip"]) / 2

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import BadImageError
-from edge_server.images import ImageHeader, check_image
+from edge_server.images import REDUCED, ImageHeader, check_image
 from edge_server.tryon.values import BGR
 from protos.messages import Encoding
 from protos.tryon import ImageFormat
@@ -29,12 +29,6 @@ _FORMATS = (  # what people send besides, by how such a file starts
     (b"%PDF", "a PDF document"),
     (b"<", "text"),
 )
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,7 @@ def read_layer(png: bytes, what: str, max_px: int) -> NDArray[np.uint8]:
 
 def _reduction(header: ImageHeader, longest_px: int) -> int:
     longer_px = max(header.width_px, header.height_px)
-    return _REDUCED[next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_px // factor >= longest_px)]
+    return REDUCED[next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_px // factor >= longest_px)]
 
 
 def _decode(data: bytes, flags: int) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -9,6 +9,7 @@ from edge_server.tryon import triton_layout as layout
 from edge_server.tryon.triton_client import InferenceClient
 from edge_server.tryon.values import (
     BGR,
+    KEY_POINTS,
     Area,
     BodyPose,
     Garment,
@@ -45,7 +46,7 @@ class TritonPose:
             raise EngineFailedError(f"{where} gives a mask of {list(mask.shape)} or facing {facing}, which is wrong")
         named = {
             name: KeyPoint(float(x), float(y), min(float(confidence), 1.0))
-            for name, (x, y, confidence) in zip(layout.POINTS, points, strict=True)
+            for name, (x, y, confidence) in zip(KEY_POINTS, points, strict=True)
         }
         return BodyPose(named, np.clip(mask, 0, 1), people, layout.FACINGS[facing])
 

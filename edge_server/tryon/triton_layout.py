@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edge_server.tryon.values import (
     BGR,
+    KEY_POINTS,
     TROUSER_LANDMARKS,
     UPPER_LANDMARKS,
     BodyPose,
@@ -34,13 +35,6 @@ from edge_server.tryon.values import (
     TryOnError,
 )
 
-POINTS = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb",
-    "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel",
-    "right_heel", "left_foot_index", "right_foot_index",
-)  # fmt: skip
 FACINGS = (Facing.FRONT, Facing.BACK, Facing.SIDE)
 KINDS = (Kind.TOP, Kind.JACKET, Kind.DRESS, Kind.TROUSERS)
 Arrays = Mapping[str, NDArray[Any]]
@@ -57,7 +51,7 @@ class Tensor:
 
 
 _IMAGE = Tensor("image", "UINT8", (-1, -1, 3))
-_POINTS = Tensor("points", "FP32", (len(POINTS), 3))
+_POINTS = Tensor("points", "FP32", (len(KEY_POINTS), 3))
 _MASK = Tensor("mask", "FP32", (-1, -1))
 _LABELS = Tensor("labels", "UINT8", (-1, -1))
 _GARMENT = Tensor("garment", "UINT8", (-1, -1, 4))
@@ -86,7 +80,7 @@ def of_picture(bgr: BGR) -> Arrays:
 
 def of_pose(pose: BodyPose) -> Arrays:
     nowhere = (0.0, 0.0, 0.0)
-    points = np.array([pose.points.get(name, nowhere) for name in POINTS], np.float32)
+    points = np.array([pose.points.get(name, nowhere) for name in KEY_POINTS], np.float32)
     return {"points": points, "mask": np.ascontiguousarray(pose.mask, np.float32)}
 
 

@@ -30,6 +30,17 @@ class KeyPoint(NamedTuple):
     confidence: float  # 0..1: that it is where it is said to be, and in view
 
 
+# fmt: off
+KEY_POINTS = (  # MediaPipe's 33, in its order
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb",
+    "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel",
+    "right_heel", "left_foot_index", "right_foot_index",
+)
+# fmt: on
+
+
 class Facing(StrEnum):
     """Which side of the person the camera sees."""
 
@@ -40,7 +51,7 @@ class Facing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BodyPose:
-    """One person; the largest in the picture. Key points by MediaPipe's names (`nose`, `left_shoulder`, ...)."""
+    """One person; the largest in the picture. `points` by the names in `KEY_POINTS`."""
 
     points: Mapping[str, KeyPoint]
     mask: NDArray[np.float32] = field(repr=False)  # (height, width) of the picture, 0..1: how surely it is the person

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ModelError
-from edge_server.tryon.values import Area, Garment, Person, Progress
+from edge_server.tryon.values import KEY_POINTS, Area, Garment, Person, Progress
 from edge_server.tryon.viton.areas import covered
 from edge_server.tryon.viton.manifest import (
     Manifest,
@@ -27,15 +27,8 @@ T = TypeVar("T")
 Floats = NDArray[np.float32]
 Outputs = Mapping[str, Floats]  # `stage.output` -> (channels, height, width)
 
-MEDIAPIPE33 = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb",
-    "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel",
-    "right_heel", "left_foot_index", "right_foot_index",
-)  # fmt: skip
 POINT_SETS: Mapping[str, tuple[str, ...]] = {
-    "mediapipe33": MEDIAPIPE33,
+    "mediapipe33": KEY_POINTS,
     "openpose18": (
         "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
         "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "right_eye", "left_eye",
@@ -214,7 +207,7 @@ class Steps:
 
 def _points(part: PoseStep) -> tuple[str, ...]:
     names = POINT_SETS[part.points] if isinstance(part.points, str) else part.points
-    unknown = sorted({*names} - {*MEDIAPIPE33, "neck"})
+    unknown = sorted({*names} - {*KEY_POINTS, "neck"})
     if unknown or not names:
         raise ModelError(f"pose_heatmaps: there is no point {', '.join(unknown) or '(none given)'}")
     return names

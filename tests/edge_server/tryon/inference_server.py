@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc
 
-from edge_server.tryon.triton_layout import POINTS
-from edge_server.tryon.values import UPPER_LANDMARKS, Area
+from edge_server.tryon.values import KEY_POINTS, UPPER_LANDMARKS, Area
 
 Arrays = Mapping[str, NDArray[Any]]
 Shape = tuple[int, ...]
@@ -47,7 +46,7 @@ def bright_middle(arrays: Arrays, wanted: Callable[[], bool]) -> Arrays:
     points = np.tile(
         np.array([columns.mean() / image.shape[1], rows.mean() / image.shape[0], 0.9], np.float32), (33, 1)
     )
-    points[POINTS.index("left_shoulder"), 0] += 0.1
+    points[KEY_POINTS.index("left_shoulder"), 0] += 0.1
     return {"points": points, "mask": mask, "people": np.ones(1, np.int32)}
 
 
@@ -61,7 +60,7 @@ def paste(arrays: Arrays, wanted: Callable[[], bool]) -> Arrays:
     height, width = image.shape[:2]
     scale = width / garment.shape[1]
     neck = arrays["landmarks"][UPPER_LANDMARKS.index("neck_front")]
-    nose = arrays["points"][POINTS.index("nose")]
+    nose = arrays["points"][KEY_POINTS.index("nose")]
     left = nose[0] * width - neck[0] * garment.shape[1] * scale
     top = nose[1] * height - neck[1] * garment.shape[0] * scale
     moved = cv2.warpAffine(garment, np.array([[scale, 0, left], [0, scale, top]], np.float32), (width, height))

@@ -10,8 +10,8 @@ import skimage.data
 from common.errors import BadImageError, ModelError
 from edge_server.engines.pose_landmarks import Crop
 from edge_server.models.store import ModelStore
-from edge_server.tryon.pose import NAMES, BlazePose, facing
-from edge_server.tryon.values import BGR, Facing, NoPersonError
+from edge_server.tryon.pose import BlazePose, facing
+from edge_server.tryon.values import BGR, KEY_POINTS, Facing, NoPersonError
 
 # Of the portrait, by eye: normalised places.
 PLACES = {
@@ -54,8 +54,8 @@ def outline_of(portrait_px: int) -> np.ndarray:
 
 def test_key_points_of_a_half_length_portrait_are_where_they_are(engine, portrait) -> None:
     pose = engine.pose(portrait)
-    assert tuple(pose.points) == NAMES
-    assert len(NAMES) == 33
+    assert tuple(pose.points) == KEY_POINTS
+    assert len(KEY_POINTS) == 33
     for name, place in PLACES.items():
         assert pose.points[name][:2] == pytest.approx(place, abs=0.045), name
         assert pose.points[name].confidence > 0.9
@@ -170,7 +170,7 @@ def test_facing_is_told_by_shoulders_and_hips() -> None:
     def seen(half_shoulders: float, half_hips: float) -> Facing:
         points = np.zeros((35, 2))
         for name, x, y in (("shoulder", half_shoulders, 0.0), ("hip", half_hips, 10.0)):
-            points[NAMES.index(f"left_{name}")], points[NAMES.index(f"right_{name}")] = (x, y), (-x, y)
+            points[KEY_POINTS.index(f"left_{name}")], points[KEY_POINTS.index(f"right_{name}")] = (x, y), (-x, y)
         return facing(points)
 
     assert seen(3.5, 2.0) is Facing.FRONT
