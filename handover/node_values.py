@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from common.errors import LinkError
-from protos.tryon import GarmentData, ImageFormat, ParsingData, PoseData, Quality, StageTimings
+from protos.tryon import ImageFormat, ParsingData, PoseData, StageTimings
 
 
 class NoNodeError(LinkError):
@@ -40,21 +40,6 @@ class Prepared:
     parsing: ParsingData  # .labels_png, values of edge_server.tryon.values.Area
     node: str
     timings: StageTimings
-
-
-@dataclass(frozen=True, slots=True)
-class TryOnRequest:
-    """A picture and a garment: the id of one in the nodes' catalogues, or a whole one."""
-
-    image: bytes = field(repr=False)
-    garment: str | GarmentData
-    pose: PoseData | None = None  # of Prepared; without both the node finds them itself
-    parsing: ParsingData | None = None
-    quality: Quality = Quality.PHOTO
-    format: ImageFormat = ImageFormat.JPEG
-    user: str = ""  # one line in the queue for each user: a session's key, no name
-    budget_s: float = 30.0
-    want_body: bool = False  # pose and parsing back with the result
 
 
 @dataclass(frozen=True, slots=True)

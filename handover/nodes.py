@@ -10,11 +10,11 @@ from common.errors import BadImageError, ConfigError, LinkError
 from common.supervise import Job, supervise
 from handover.config import HandoverConfig
 from handover.node_order import Failures, in_order
-from handover.node_values import NewsKind, NoNodeError, Prepared, ProgressNews, TryOnRequest, TryOnResult
+from handover.node_values import NewsKind, NoNodeError, Prepared, ProgressNews, TryOnResult
 from handover.session import OffloadSession
 from handover.values import Server, ServerView
 from protos import tryon as wire
-from protos.tryon import GarmentData, ImageFormat, News, ParsingData, PoseData, Quality, Queued
+from protos.tryon import GarmentData, ImageFormat, News, ParsingData, PoseData, Quality, Queued, TryOnRequest
 from protos.tryon_client import NodeClient
 from protos.tryon_errors import BusyError, NodeGoneError, TooLateError, UnknownGarmentError
 from protos.tryon_errors import TryOnError as CannotDressError
@@ -41,6 +41,7 @@ __all__ = [
 T = TypeVar("T")
 TRYON, PARSING = "tryon", "parsing"
 HOW_TO_START = "Start one with: tagalong edge --task tryon"
+BUDGET_S = 30.0  # of a request that sets none
 LOOK_S = 1.5  # after the start, nodes have that long to be found before there are none
 
 
@@ -103,24 +104,14 @@ class Nodes:
         BusyError, TooLateError.
         """
         began_s = time.monotonic()
-        asked = wire.TryOnRequest(
-            image=request.image,
-            garment=request.garment,
-            pose=request.pose,
-            parsing=request.parsing,
-            quality=request.quality,
-            format=request.format,
-            user=request.user,
-            want_body=request.want_body,
-        )
 
         async def ask(server: Server, deadline_s: float) -> wire.TryOnDone:
             left_s = max(0.0, deadline_s - time.monotonic())
             return await self._client(server).try_on(
-                replace(asked, budget_s=left_s), deadline_s, lambda news: on_progress(_told(news, server.server_id))
+                replace(request, budget_s=left_s), deadline_s, lambda news: on_progress(_told(news, server.server_id))
             )
 
-        done, server, tries = await self._somewhere(TRYON, request.budget_s, ask, on_progress)
+        done, server, tries = await self._somewhere(TRYON, request.budget_s or BUDGET_S, ask, on_progress)
         return TryOnResult(
             image=done.image,
             format=done.format,

@@ -136,8 +136,8 @@ class TryOnRequest:
     parsing: ParsingData | None = None
     quality: Quality = Quality.PHOTO
     format: ImageFormat = ImageFormat.JPEG
-    user: str = ""  # among whom to be fair
-    budget_s: float = 0.0  # 0: the node's own limit
+    user: str = ""  # one line in the queue for each user: a session's key, no name
+    budget_s: float = 0.0  # 0: as long as who is asked allows
     want_body: bool = False  # pose and parsing back where the node found them
 
     @classmethod
