@@ -15,13 +15,14 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from common.errors import ConfigError
+from common.scrape import ScrapeServer
 from common.supervise import Job, supervise
 from common.tls import KEEPALIVE, listen
 from edge_server.announce import announced
 from edge_server.config import EdgeConfig
 from edge_server.dispatch import Dispatcher
 from edge_server.engines.base import Engine
-from edge_server.metrics import Metrics, MetricsServer
+from edge_server.metrics import Metrics
 from edge_server.services import offload
 from edge_server.services.aggregate import add_liquidedge
 from edge_server.tryon.service_node import TryOnNode
@@ -123,7 +124,7 @@ class EdgeServer:
         )
         metrics_port = None
         if config.metrics_port:
-            scraped = MetricsServer(config.host, config.metrics_port, self.metrics, self._problem)
+            scraped = ScrapeServer(config.host, config.metrics_port, self.metrics.registry, self._problem)
             stack.push_async_callback(asyncio.to_thread, scraped.close)
             metrics_port = scraped.port
         self._ports = Ports(port, metrics_port, **liquidedge.ports)

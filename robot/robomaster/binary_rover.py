@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from common.backoff import Backoff
 from common.errors import BadMessageError, DeviceError
 from common.supervise import Job, supervise
 from protos.robomaster.ids import BINARY_PORT, Command, Host, Subject
@@ -20,7 +21,6 @@ from protos.robomaster.payloads import (
     SdkMode,
     Velocity,
 )
-from robot.robomaster.backoff import Backoff
 from robot.robomaster.binary_base import READY_S, BinaryBase
 from robot.robomaster.binary_errors import RoverGone
 from robot.robomaster.binary_handshake import local_ip_of, request_connection, rover_ip

@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
+from common.backoff import Backoff
 from common.errors import ConfigError, DeviceError
 from common.supervise import Job, supervise
 from robot.config import RobotConfig
 from robot.hardware import Camera
-from robot.robomaster.backoff import Backoff
 from robot.robomaster.binary_base import LEAVE_FRAME, STOP_FRAMES
 from robot.robomaster.binary_odometry import PushedOdometry
 from robot.robomaster.config import DjiSdkConfig, RobomasterCameraConfig

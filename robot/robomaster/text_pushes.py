@@ -5,10 +5,10 @@ import contextlib
 import logging
 from collections.abc import Callable
 
+from common.backoff import Backoff
 from common.errors import BadMessageError
 from protos.robomaster.ids import TEXT_EVENT_PORT, TEXT_PUSH_PORT
 from protos.robomaster.text import Push, Splitter, pushes
-from robot.robomaster.backoff import Backoff
 from robot.robomaster.hits import Hits
 from robot.robomaster.text_base import TextBase
 

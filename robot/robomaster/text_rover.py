@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import logging
 
+from common.backoff import Backoff
 from common.errors import ConfigError, DeviceError
 from protos.robomaster.ids import AP_IP, RNDIS_IP
-from robot.robomaster.backoff import Backoff
 from robot.robomaster.config import RobomasterTextConfig
 from robot.robomaster.discovery import EVERYWHERE, find_rover
 from robot.robomaster.hits import Hits

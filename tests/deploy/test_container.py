@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
+from common.scrape import ScrapeServer
 from common.settings import load_settings
 from edge_server.config import ENV_PREFIX, EdgeConfig
-from edge_server.metrics import Metrics, MetricsServer
 from tagalong.cli import load
 
 TOP = Path(__file__).parents[2]
@@ -115,7 +116,7 @@ def test_the_exposed_ports_are_those_the_server_has_by_itself() -> None:
 
 @contextmanager
 def metrics_server(problem: str) -> Iterator[int]:
-    server = MetricsServer("127.0.0.1", 0, Metrics(), lambda: problem)
+    server = ScrapeServer("127.0.0.1", 0, CollectorRegistry(), lambda: problem)
     try:
         yield server.port
     finally:

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from common.backoff import Backoff
 from robot.robomaster.axes import DjiSpeed, dji_speed, our_speed
-from robot.robomaster.backoff import Backoff
 from robot.robomaster.reckoning import FromCommands, Measured
 from robot.values import STILL, DriveCommand, Limits
 
