@@ -5,6 +5,7 @@ own monotonic clock and only ever echoed.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
@@ -13,6 +14,12 @@ from common.errors import BadMessageError
 from protos.tagalong.v1 import offload_pb2 as pb
 
 RGB = tuple[int, int, int]
+Points = tuple[tuple[float, float], ...]
+
+MAX_POINTS = 16  # of one detection; a face has six
+POINT_MARGIN = 1.0
+# How far outside the frame a point may lie, in frames: a face that the edge cuts has points beyond it, but not by more
+# than its own size.
 
 
 class Outcome(StrEnum):
@@ -101,6 +108,15 @@ class Box:
         return Box(x0, y0, x1 - x0, y1 - y0)
 
 
+def sane_points(points: Sequence[tuple[float, float]]) -> Points:
+    """The points as they are, or none at all when there are too many or one of them is nowhere near the frame.
+
+    A detection without points is worth having; one with wrong points is not.
+    """
+    near = all(-POINT_MARGIN <= value <= 1 + POINT_MARGIN for point in points for value in point)  # NaN is a no
+    return tuple(points) if near and len(points) <= MAX_POINTS else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """One object found in a frame."""
@@ -109,15 +125,20 @@ class Detection:
     score: float  # 0..1
     box: Box
     mean_rgb: RGB = (0, 0, 0)  # mean colour of the box's centre
+    points: Points = ()  # x, y, normalised; of a face in the order of `protos.face_points`; may lie outside the box
 
     @classmethod
     def from_pb(cls, message: pb.Box) -> Self:
-        """Raises BadMessageError for a box or score that no frame can hold (NaN, outside 0..1)."""
+        """Raises BadMessageError for a box or score that no frame can hold (NaN, outside 0..1).
+
+        Points that make no sense are left out: what a server says beside the box must not hide a person.
+        """
         box = Box(message.x, message.y, message.w, message.h)
         if not box.is_sane or not (math.isfinite(message.score) and 0 <= message.score <= 1.001):
             raise BadMessageError(f"{message.label or 'a detection'} has score {message.score} and {box}")
         colour = message.mean_rgb
-        return cls(message.label, message.score, box, (colour >> 16 & 255, colour >> 8 & 255, colour & 255))
+        rgb = (colour >> 16 & 255, colour >> 8 & 255, colour & 255)
+        return cls(message.label, message.score, box, rgb, _points_from_pb(message.points))
 
     def to_pb(self) -> pb.Box:
         red, green, blue = self.mean_rgb
@@ -129,6 +150,7 @@ class Detection:
             w=self.box.w,
             h=self.box.h,
             mean_rgb=red << 16 | green << 8 | blue,
+            points=[value for point in self.points for value in point],
         )
 
 
@@ -177,14 +199,22 @@ class StreamOpen:
     robot_id: str
     tasks: tuple[str, ...]
     max_results: int = 0  # for each task; 0: no limit
-    labels: tuple[str, ...] = ()  # keep only these; empty: all
+    labels: tuple[str, ...] = ()  # of `tasks`, keep only these; empty: all
+    extra_tasks: tuple[str, ...] = ()  # looked for too where offered; an answer with nothing else is none
 
     @classmethod
     def from_pb(cls, message: pb.StreamOpen) -> Self:
-        return cls(message.robot_id, tuple(message.tasks), message.max_results, tuple(message.labels))
+        tasks, labels, extra_tasks = tuple(message.tasks), tuple(message.labels), tuple(message.extra_tasks)
+        return cls(message.robot_id, tasks, message.max_results, labels, extra_tasks)
 
     def to_pb(self) -> pb.StreamOpen:
-        return pb.StreamOpen(robot_id=self.robot_id, tasks=self.tasks, max_results=self.max_results, labels=self.labels)
+        return pb.StreamOpen(
+            robot_id=self.robot_id,
+            tasks=self.tasks,
+            max_results=self.max_results,
+            labels=self.labels,
+            extra_tasks=self.extra_tasks,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +354,12 @@ class ServerDescription:
             load=self.load.to_pb(),
             max_image_px=self.max_image_px,
         )
+
+
+def _points_from_pb(values: Sequence[float]) -> Points:
+    if len(values) % 2 or len(values) > 2 * MAX_POINTS:
+        return ()
+    return sane_points(tuple(zip(values[::2], values[1::2], strict=True)))
 
 
 def _us(seconds: float) -> int:

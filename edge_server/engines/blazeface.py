@@ -53,5 +53,9 @@ class BlazeFaceEngine:
         count = len(self._anchors)
         rows, logits = self._network.output(1, count, 16)[0], self._network.output(1, count, 1)[0, :, 0]
         shapes = ssd.decode(rows, logits, self._anchors, fit, self._min_score, IOU)
-        boxes = [(each.score, Box(each.x / width, each.y / height, each.w / width, each.h / height)) for each in shapes]
-        return best_first([detection("face", score, box, bgr) for score, box in boxes])
+        found = []
+        for each in shapes:
+            box = Box(each.x / width, each.y / height, each.w / width, each.h / height)
+            points = tuple((x / width, y / height) for x, y in each.points)  # already in the order of `face_points`
+            found.append(detection("face", each.score, box, bgr, points))
+        return best_first(found)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.errors import BadImageError
 from edge_server.engines.base import BGR
-from protos.messages import RGB, Box, Detection
+from protos.messages import RGB, Box, Detection, Points, sane_points
 
 CENTRE_SHARE = 0.5
 # Mean colour is taken from the central half of width and height: mostly the person's clothes, little background.
@@ -55,12 +55,15 @@ def mean_rgb(bgr: BGR, box: Box) -> RGB:
     return round(float(red)), round(float(green)), round(float(blue))
 
 
-def detection(label: str, score: float, box: Box, bgr: BGR) -> Detection | None:
-    """A detection clipped to the frame, with its colour; None when nothing of it lies inside."""
+def detection(label: str, score: float, box: Box, bgr: BGR, points: Points = ()) -> Detection | None:
+    """A detection clipped to the frame, with its colour; None when nothing of it lies inside.
+
+    Its normalised points stay where they are, also outside the frame.
+    """
     inside = box.clipped()
     if not inside.is_sane:
         return None
-    return Detection(label, min(max(score, 0.0), 1.0), inside, mean_rgb(bgr, inside))
+    return Detection(label, min(max(score, 0.0), 1.0), inside, mean_rgb(bgr, inside), sane_points(points))
 
 
 def best_first(found: list[Detection | None]) -> list[Detection]:

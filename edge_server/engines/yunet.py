@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import BadImageError, ModelError
 from edge_server.engines.base import BGR, Picture
 from edge_server.engines.imaging import best_first, check, detection
 from edge_server.models.store import ModelStore
-from protos.messages import Box, Detection
+from protos.messages import Box, Detection, Points
 
 IOU = 0.3
 MIN_SIDE_PX = 8  # smaller pictures hold no face, and the network's strides need some pixels
@@ -53,5 +55,14 @@ class YuNetEngine:
         found = []
         for row in rows if rows is not None else ():
             x, y, w, h, score = (float(row[at]) for at in (0, 1, 2, 3, 14))
-            found.append(detection("face", score, Box(x / small_w, y / small_h, w / small_w, h / small_h), bgr))
+            box = Box(x / small_w, y / small_h, w / small_w, h / small_h)
+            eyes_nose_mouth = _points(row[4:14].reshape(5, 2) / (small_w, small_h))
+            found.append(detection("face", score, box, bgr, eyes_nose_mouth))
         return best_first(found)
+
+
+def _points(five: NDArray[np.floating]) -> Points:
+    """The first four of `face_points`: the network knows both corners of the mouth and no ears."""
+    right_eye, left_eye, nose, right_corner, left_corner = ((float(x), float(y)) for x, y in five)
+    mouth = ((right_corner[0] + left_corner[0]) / 2, (right_corner[1] + left_corner[1]) / 2)
+    return right_eye, left_eye, nose, mouth

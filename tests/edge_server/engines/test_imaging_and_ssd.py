@@ -49,6 +49,17 @@ def test_whatever_a_network_says_a_detection_lies_in_the_frame(x, y, w, h, score
         assert found.mean_rgb == (7, 7, 7)
 
 
+def test_a_detection_that_is_clipped_keeps_its_points_and_points_that_make_no_sense_are_left_out() -> None:
+    points = ((-0.1, 0.2), (0.1, 0.2))
+    cut = detection("face", 1, Box(-0.2, 0.1, 0.4, 0.3), PLAIN, points)
+    assert cut is not None
+    assert (cut.box.x, cut.points) == (0, points)
+    for garbage in ((*points, (0.5, float("nan"))), points * 9):
+        face = detection("face", 1, Box(0.1, 0.1, 0.4, 0.3), PLAIN, garbage)
+        assert face is not None
+        assert face.points == ()
+
+
 def test_a_box_outside_the_frame_or_not_a_number_is_no_detection() -> None:
     assert detection("face", 1, Box(1.2, 0.1, 0.3, 0.3), PLAIN) is None
     assert detection("face", 1, Box(float("nan"), 0.1, 0.3, 0.3), PLAIN) is None

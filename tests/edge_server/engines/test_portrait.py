@@ -12,10 +12,15 @@ from common.errors import BadImageError, ModelError
 from edge_server.engines import registry
 from edge_server.engines.base import BGR, Engine, Picture
 from edge_server.models.store import FOLDER_VARIABLE, ModelStore, user_cache
+from protos.face_points import LEFT_EAR, LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EAR, RIGHT_EYE, frontality
 
 FACE_CENTRE = (0.44, 0.22)  # of the portrait, by eye; within 0.03
 FACE_ENGINES = ["haar", "blazeface", "yunet"]
 ALL = [*FACE_ENGINES, "blazepose", "yolo"]
+# The portrait, 512 px wide, by eye.
+SEEN_PX = {RIGHT_EYE: (204, 101), LEFT_EYE: (247, 103), NOSE_TIP: (223, 126), MOUTH: (222, 145)}
+SEEN_PX |= {RIGHT_EAR: (175, 113), LEFT_EAR: (275, 120)}
+POINT_ENGINES = [("blazeface", {}, 6), ("blazeface", {"range": "short"}, 6), ("yunet", {}, 4)]
 
 
 def photo(file: Path) -> Picture:
@@ -50,6 +55,10 @@ def scene(portrait: BGR, width: int, left: int, top: int) -> BGR:
     return wall
 
 
+def mirror(bgr: BGR) -> BGR:
+    return np.ascontiguousarray(bgr[:, ::-1])
+
+
 @pytest.mark.parametrize("name", FACE_ENGINES)
 def test_the_face_is_found_where_it_is(name, make, portrait) -> None:
     (face,) = make(name).detect([Picture(portrait)])[0]
@@ -66,6 +75,54 @@ def test_boxes_are_normalised_to_a_picture_that_is_not_square(name, make, portra
     (face,) = make(name).detect([Picture(scene(portrait, 300, 310, 60))])[0]
     expected = ((310 + FACE_CENTRE[0] * 300) / 640, (60 + FACE_CENTRE[1] * 300) / 480)
     assert (face.box.cx, face.box.cy) == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize(("name", "options", "count"), POINT_ENGINES)
+def test_the_points_of_the_face_come_in_the_common_order(name, options, count, make, portrait) -> None:
+    """Her right eye is left in the picture; eyes over nose over mouth; each within a quarter of the eyes' distance."""
+    (face,) = make(name, **options).detect([Picture(portrait)])[0]
+    assert len(face.points) == count
+    right_eye, left_eye, nose, mouth = face.points[:4]
+    assert right_eye[0] < nose[0] < left_eye[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1]
+    for at, (x, y) in enumerate(face.points):
+        assert (x * 512, y * 512) == pytest.approx(SEEN_PX[at], abs=11), at
+
+
+@pytest.mark.parametrize(("name", "options", "count"), POINT_ENGINES)
+def test_points_are_normalised_to_a_picture_that_is_not_square(name, options, count, make, portrait) -> None:
+    (face,) = make(name, **options).detect([Picture(scene(portrait, 400, 210, 60))])[0]
+    for at, (x, y) in enumerate(face.points[:4]):  # ears vary more
+        seen_x, seen_y = SEEN_PX[at]
+        expected = (210 + seen_x * 400 / 512, 60 + seen_y * 400 / 512)
+        assert (x * 640, y * 480) == pytest.approx(expected, abs=11), at
+
+
+@pytest.mark.parametrize(("name", "options", "count"), POINT_ENGINES)
+def test_she_looks_into_the_camera_and_so_does_her_mirror_image(name, options, count, make, portrait) -> None:
+    engine = make(name, **options)
+    (face,), (mirrored,) = engine.detect([Picture(portrait)]) + engine.detect([Picture(mirror(portrait))])
+    looks = frontality(face.points)
+    assert looks is not None
+    assert looks > 0.95
+    assert frontality(mirrored.points) == pytest.approx(looks, abs=0.03)
+    assert mirrored.points[RIGHT_EYE][0] == pytest.approx(1 - face.points[LEFT_EYE][0], abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "options", "count"), POINT_ENGINES)
+def test_a_face_that_the_edge_cuts_keeps_the_points_beyond_it(name, options, count, make, portrait) -> None:
+    """The picture begins just before her right eye."""
+    (face,) = make(name, **options).detect([Picture(np.ascontiguousarray(portrait[:, 198:]))])[0]
+    assert face.box.x == 0
+    assert len(face.points) == count
+    if count == 6:
+        assert face.points[RIGHT_EAR][0] < 0
+
+
+def test_haar_knows_no_points(make, portrait) -> None:
+    (face,) = make("haar").detect([Picture(portrait)])[0]
+    assert face.points == ()
+    assert frontality(face.points) is None
 
 
 def test_the_person_is_found_by_the_pose_detector_with_her_colour(make, portrait) -> None:

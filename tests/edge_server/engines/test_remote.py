@@ -122,6 +122,12 @@ def test_frames_go_over_one_stream_and_their_own_answers_come_back(remote, worke
     assert (worker.frames[0].width_px, worker.frames[0].height_px) == (64, 48)
 
 
+def test_the_key_points_of_a_face_are_passed_on(remote, worker) -> None:
+    worker.tasks = ["face"]
+    face = Detection("face", 0.75, Box(0.25, 0.25, 0.5, 0.5), (10, 20, 30), ((0.375, 0.5), (0.625, 0.5)))
+    assert remote(task="face").detect([Picture(PICTURE.bgr, truth=(face,))]) == [[face]]
+
+
 def test_the_image_is_passed_on_as_it_came(remote, worker) -> None:
     png = cv2.imencode(".png", PICTURE.bgr)[1].tobytes()
     remote().detect([Picture(PICTURE.bgr, png)])
