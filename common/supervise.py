@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
+MOST_DOUBLINGS = 30  # far beyond 30 s; a job that fails for days must not double its pause out of a float's range
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -36,7 +38,7 @@ async def keep_running(job: Job) -> None:
         except Exception as error:  # a supervisor's work is to see every failure
             if failures == job.restarts:
                 raise
-            wait_s = min(job.pause_s * 2**failures, 30.0)
+            wait_s = min(job.pause_s * 2 ** min(failures, MOST_DOUBLINGS), 30.0)
             log.warning("%s failed (%s: %s), starts again in %.1f s", job.name, type(error).__name__, error, wait_s)
             await asyncio.sleep(wait_s)
 

@@ -111,10 +111,17 @@ class Dispatcher:
     def refuse(self) -> float:
         return self._scheduler.refuse(time.monotonic())
 
-    def offer(self, stream_id: str, tasks: tuple[str, ...], deadline_s: float, work: FrameWork) -> None:
+    def offer(
+        self,
+        stream_id: str,
+        tasks: tuple[str, ...],
+        deadline_s: float,
+        work: FrameWork,
+        extra_tasks: tuple[str, ...] = (),
+    ) -> None:
         """`deadline_s` on time.monotonic(), inf for none."""
         self._numbers += 1
-        ticket = Ticket(self._numbers, tasks, deadline_s, work)
+        ticket = Ticket(self._numbers, tasks, deadline_s, work, extra_tasks)
         self._tell(self._scheduler.offer(time.monotonic(), stream_id, ticket))
         self._pump()
 

@@ -2,6 +2,7 @@
 
 - One mailbox (slot of 1) a stream: a newer frame takes the place of the one that waits (`superseded`).
 - A lane is one engine: at most one batch in service. A ticket that wants two lanes is settled when both are done.
+- Extra tasks come along: one whose lane has not begun when the others are done is left out, and alone they are nothing.
 - Fair rounds: a robot that was served in this round waits until the others that wait were served; within a round the
   earliest deadline goes first. So while one robot waits, no other is served more than twice in the same lane.
 - A ticket past its deadline is dropped before service (`expired`).
@@ -43,6 +44,11 @@ class Ticket:
     tasks: tuple[str, ...]  # the lanes it needs
     deadline_s: float = math.inf  # on the caller's clock
     payload: object = field(default=None, compare=False, repr=False)
+    extra_tasks: tuple[str, ...] = ()  # lanes that it takes along if they are free in time
+
+    @property
+    def all_tasks(self) -> tuple[str, ...]:
+        return (*self.tasks, *self.extra_tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +159,9 @@ class Scheduler:
         stream = self._streams.get(stream_id)
         if stream is None:
             return [Settled(stream_id, ticket, Outcome.REJECTED, retry_after_s=self.refuse(now_s))]
-        alive = {task for task in ticket.tasks if task in self._lanes and not self._lanes[task].is_stuck}
-        entry = _Entry(stream, ticket, now_s, alive, failed=set(ticket.tasks) - alive)
-        if not alive:
+        alive = {task for task in ticket.all_tasks if task in self._lanes and not self._lanes[task].is_stuck}
+        entry = _Entry(stream, ticket, now_s, alive, failed=set(ticket.all_tasks) - alive)
+        if not alive.intersection(ticket.tasks):
             return [self._settle(now_s, entry, Outcome.REJECTED)]
         if now_s >= ticket.deadline_s:
             return [self._settle(now_s, entry, Outcome.EXPIRED)]
@@ -268,9 +274,9 @@ class Scheduler:
         return settled
 
     def _settle_if_done(self, now_s: float, entry: _Entry) -> list[Settled]:
-        if entry.settled or entry.open_tasks or entry.running:
+        if entry.settled or entry.running or entry.open_tasks.intersection(entry.ticket.tasks):
             return []
-        nothing = len(entry.failed) == len(set(entry.ticket.tasks))
+        nothing = entry.failed.issuperset(entry.ticket.tasks)
         return [self._settle(now_s, entry, Outcome.REJECTED if nothing else Outcome.RESULT)]
 
     def _settle(self, now_s: float, entry: _Entry, outcome: Outcome) -> Settled:
@@ -286,5 +292,5 @@ class Scheduler:
             outcome=outcome,
             queue_s=(now_s if entry.taken_s is None else entry.taken_s) - entry.arrival_s,
             retry_after_s=self.refuse(now_s) if outcome is Outcome.REJECTED else 0.0,
-            failed_tasks=tuple(task for task in entry.ticket.tasks if task in entry.failed),
+            failed_tasks=tuple(task for task in entry.ticket.all_tasks if task in entry.failed),
         )

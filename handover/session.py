@@ -57,9 +57,12 @@ class OffloadSession:
         labels: tuple[str, ...] = (),
         max_results: int = 0,
         path: PathMover | None = None,
+        extra_tasks: tuple[str, ...] = (),
     ) -> None:
+        """`tasks` decide which servers are used. `extra_tasks` are asked for besides, of servers that offer them."""
         self._config = config
-        self._hello = StreamOpen(robot_id, tasks, max_results, labels)
+        extra_tasks = tuple(task for task in dict.fromkeys(extra_tasks) if task not in tasks)
+        self._hello = StreamOpen(robot_id, tasks, max_results, labels, extra_tasks)
         self._on_deliver = on_deliver
         self._on_event = on_event
         self._path = path or NoPath()

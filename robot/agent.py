@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from common.errors import ConfigError, DeviceError
 from common.supervise import Job, supervise
@@ -29,8 +29,9 @@ from robot.keyboard import Keyboard
 from robot.metrics import Metrics
 from robot.states import State
 from robot.tasks import TaskChoice
-from robot.values import Key, Light, Result
+from robot.values import Key, Light, Result, Track
 from robot.view import AgentView
+from robot.watching import Answered, Watcher, Watchers
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Agent:
         on_decision: Callable[[float, Decision], None] | None = None,
         on_deliver: Callable[[Deliver], None] | None = None,
         on_event: Callable[[Moved | MoveCompleted], None] | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         """`clock` must be the one that stamps the camera's pictures. The `on_` functions only watch; none may block."""
         self.config = config
@@ -67,6 +69,7 @@ class Agent:
         self._camera, self._base = hardware.camera, hardware.base
         self._clock = clock
         self.core = AgentCore(config, hardware.camera.model, clock())
+        self._watchers = Watchers(watchers)
         self._tasks = TaskChoice(config.wanted_tasks, config.face_fallback)
         self.session = self._new_session()
         self.dressing = Dressing(config, clock, self._on_mirrored)
@@ -105,6 +108,7 @@ class Agent:
             rtt_s=self._rtt_s,
             safety_stops=self.core.safety.stops,
             mirror=self.dressing.view(),
+            watcher_failures=dict(self._watchers.failures),
         )
 
     def choose(self, garment: str) -> None:
@@ -135,6 +139,7 @@ class Agent:
             Job("mirror", self.dressing.run),
             Job("quit", self._await_quit, ends_all=True),
             *self._hardware.jobs,
+            *self._watchers.jobs(),
         ]
         if (armour := self._hardware.armour) is not None:
             jobs.append(Job("armour", lambda: self._feel(armour)))
@@ -258,15 +263,23 @@ class Agent:
                 self._captures.popitem(last=False)
             self._jpeg = encoded.image
             self.dressing.saw(encoded.number, frame)
+            self._watchers.saw(encoded.number, frame)
             self.session.offer(encoded)
 
     # ---- servers and their answers ----
 
     def _new_session(self) -> OffloadSession:
-        tasks = self._tasks.current
-        labels = (self.config.target.label,) if "coco" in tasks else ()  # of 80 classes one is wanted
+        config, tasks, extra_tasks = self.config, self._tasks.current, self._watchers.tasks
+        # of 80 classes one is wanted, unless somebody who looks on wants them all
+        labels = (config.target.label,) if "coco" in tasks and "coco" not in extra_tasks else ()
         return OffloadSession(
-            self.config.handover, self.config.robot_id, tasks, self._on_deliver, self._on_event, labels
+            config.handover,
+            config.robot_id,
+            tasks,
+            self._on_deliver,
+            self._on_event,
+            labels,
+            extra_tasks=extra_tasks,
         )
 
     async def _offload(self) -> None:
@@ -297,19 +310,22 @@ class Agent:
             self.on_deliver(deliver)
         self.metrics.rtt.labels(deliver.server_id).observe(deliver.rtt_s)
         result = Result(reply.number, capture_s, now_s, reply.detections, deliver.server_id, deliver.rtt_s)
+        seen: tuple[Track, ...] = ()
         if self.core.on_result(result):
             self._result_rate.count(now_s)
             self._log_row(now_s, deliver.server_id, deliver.rtt_s, len(reply.detections))
-            self._show_mirror(reply.number)
+            seen = tuple(track for track in self.core.tracks if track.last_seen_s == capture_s)
+            self._show_mirror(reply.number, seen)
+        self._watchers.answered(Answered(reply.number, capture_s, deliver.server_id, reply.detections, seen))
 
-    def _show_mirror(self, number: int) -> None:
-        """Who is in the picture that was just answered, for the mirror."""
-        perception = self.core.perception
-        seen = [track for track in perception.tracks if track.last_seen_s == perception.newest_capture_s]
-        target = perception.target.track
-        is_there = target is not None and target.last_seen_s == perception.newest_capture_s
-        others = tuple(track.box for track in seen if target is not None and track.track_id != target.track_id)
-        self.dressing.answered(number, target.box if target is not None and is_there else None, others)
+    def _show_mirror(self, number: int, seen: tuple[Track, ...]) -> None:
+        """Who is in the picture that was just answered, for the mirror. A face beside its person is nobody else."""
+        target = self.core.perception.target.track
+        if target is None or target not in seen:
+            self.dressing.answered(number, None, ())
+            return
+        others = (track for track in seen if track.label == target.label and track.track_id != target.track_id)
+        self.dressing.answered(number, target.box, tuple(track.box for track in others))
 
     def _on_mirrored(self, is_dressed: bool) -> None:
         self.core.on_mirrored(self._clock(), is_dressed)

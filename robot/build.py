@@ -1,7 +1,6 @@
 """From settings to hardware. Only the code of what is asked for is imported."""
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import cast
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from robot.cameras.config import OpencvCameraConfig, Picamera2Config
 from robot.config import ConsoleBaseConfig, RobotConfig, SimBaseConfig, SimCameraConfig
 from robot.drivers.lights_config import ConsoleLightsConfig, RobomasterLightsConfig
 from robot.hardware import Base, Camera, Hardware, Lights
+from robot.plugins import plugin
 from robot.robomaster.config import (
     DjiSdkConfig,
     RobomasterBinaryConfig,
@@ -115,11 +115,4 @@ def _lights_of(
 
 
 def _plugin(kind: str) -> Callable[[RobotConfig], Hardware]:
-    for found in entry_points(group=PLUGINS, name=kind):
-        try:
-            return cast(Callable[[RobotConfig], Hardware], found.load())
-        except ImportError as error:
-            raise ConfigError(
-                f"{kind!r} needs the library {error.name}, which is not installed. Run: pip install 'tagalong[{kind}]'"
-            ) from error
-    raise ConfigError(f"nothing installed here brings the hardware {kind!r}. Run: pip install 'tagalong[{kind}]'")
+    return cast(Callable[[RobotConfig], Hardware], plugin(PLUGINS, kind, f"the hardware {kind!r}"))

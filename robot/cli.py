@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from robot.keyboard import HELP, Keyboard
 from robot.notify import Notifier, Service
 from robot.values import Key
 from robot.view import AgentView
+from robot.watching import watchers_of
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,9 @@ CAMERA_KINDS = ("picamera2", "robomaster", "sim")  # all else that --camera may 
 def robot(
     camera: Annotated[
         str | None,
-        typer.Option(help="Webcam index, video file, rtsp:// address, picamera2, robomaster or sim. [default: 0]"),
+        typer.Option(
+            help="Webcam index, video or picture file, rtsp:// address, picamera2, robomaster or sim. [default: 0]"
+        ),
     ] = None,
     driver: Annotated[
         str | None,
@@ -66,6 +70,15 @@ def robot(
     ] = None,
     web_host: Annotated[str | None, typer.Option(help="Address of the page. [default: 127.0.0.1]")] = None,
     web_port: Annotated[int | None, typer.Option(help="Port of the page. [default: 8080]")] = None,
+    archive: Annotated[
+        bool | None, typer.Option("--archive/--no-archive", help="Publish faces over MQTT. [default: off]")
+    ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="MQTT broker to publish faces to: mqtt://HOST:PORT. [default: mqtt://127.0.0.1:1883]"
+        ),
+    ] = None,
     log_file: Annotated[Path | None, typer.Option("--log", help="Write a CSV log there.")] = None,
     id: Annotated[str | None, typer.Option(help="Name of this robot. [default: host name]")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Prometheus metrics; 0 is off. [default: 0]")] = None,
@@ -101,12 +114,16 @@ def robot(
         "web.enabled": web,
         "web.host": web_host,
         "web.port": web_port,
+        "archive.enabled": archive,
+        "archive.broker.url": broker,
         "log.path": log_file,
         "robot_id": id,
         "metrics_port": metrics_port,
     }
     try:
         settings = RobotConfig.load(config, overrides)
+        if broker is not None and archive is None and not settings.archive.get("enabled"):
+            raise ConfigError("--broker is where faces are published to, and nothing is published. Add --archive.")
         if check:
             from robot.check import check as check_all
 
@@ -122,9 +139,11 @@ async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
     """Run one robot to its end; returns the last look at it. Raises TagalongError."""
     console = Console(highlight=False)
     keyboard = Keyboard() if config.keyboard else None
+    clock = time.monotonic
+    watchers = watchers_of(config, clock)
     hardware = hardware_of(config, console)
     with Service(Notifier.from_environ()) as service:
-        agent = Agent(config, hardware, keyboard, on_decision=service.on_decision)
+        agent = Agent(config, hardware, keyboard, clock, on_decision=service.on_decision, watchers=watchers)
         service.wait_for(lambda: bool(agent.view().jpeg))
         return await _run_agent(agent, service, console, keyboard, duration_s)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from common.settings import Strict, load_settings
 from handover.config import HandoverConfig
@@ -129,10 +129,20 @@ class RobotConfig(Strict):
     """Pictures of people wearing something else, on request (key `m`). Where no server offers `tryon`, it says so."""
     web: WebConfig = WebConfig()
     """The page to watch the robot."""
+    archive: Mapping[str, Any] = Field(default={})
+    """Publishing of faces over MQTT, see docs/archive.md: `archive: {enabled: true, broker: {url: ...}}`. Needs
+    `tagalong[archive]`, whose own settings these are: they are checked where `enabled` is true."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the Prometheus metrics; 0: none."""
     keyboard: bool = True
     """Take keys from the terminal, where there is one."""
+
+    @field_validator("archive")
+    @classmethod
+    def _archive_is_on_or_off(cls, archive: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(enabled := archive.get("enabled", False), bool):
+            raise ValueError(f"enabled is true or false, not {enabled!r}")
+        return archive
 
     @property
     def wanted_tasks(self) -> tuple[str, ...]:

@@ -58,6 +58,12 @@ class Metrics:
         yield CounterMetricFamily(
             "tagalong_robot_safety_stops", "Times a moving robot was forced to stand", value=view.safety_stops
         )
+        failures = CounterMetricFamily(
+            "tagalong_robot_watcher_failures", "Errors of those who look on", labels=["watcher", "call"]
+        )
+        for (watcher, call), count in view.watcher_failures.items():
+            failures.add_metric([watcher, call], count)
+        yield failures
         yield GaugeMetricFamily("tagalong_robot_camera_fps", "Pictures a second", value=view.camera_fps)
         yield GaugeMetricFamily("tagalong_robot_result_fps", "Results a second", value=view.result_fps)
         if view.decision is not None:

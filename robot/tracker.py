@@ -92,7 +92,7 @@ class Tracker:
         self._bury([each for each in self._objects if self._has_left(each)])
         self._find_meetings()
         seen = self._sightings(detections)
-        scales = [scale_of(o.label, o.w.p, o.h.p, self._camera, self._noise.value) for o in self._objects]
+        scales = [scale_of(o.label, o.w.p, o.h.p, self._camera, self._noise.of(o.label)) for o in self._objects]
         touching = {id(o) for m in self._meetings.values() if m.touching for o in (m.a, m.b)}
         costs = [
             [self._cost(each, sighting, scale, touching) for sighting in seen]
@@ -186,7 +186,7 @@ class Tracker:
         for detection in best:
             if not any(d.label == detection.label and d.box.iou(detection.box) > 0.9 for d in kept):
                 kept.append(detection)
-        return [Sighting.of(detection, self._camera, self._noise.value) for detection in kept]
+        return [Sighting.of(detection, self._camera, self._noise.of(detection.label)) for detection in kept]
 
     def _cost(self, each: TrackedObject, seen: Sighting, scale: Scale, touching: Set[int]) -> float:
         """Below 0 where this box is rather this object than something new."""
@@ -202,7 +202,8 @@ class Tracker:
     def _judge_meetings(self) -> None:
         for key, meeting in list(self._meetings.items()):
             a = meeting.a
-            verdict = meeting.judge(self._time_s, scale_of(a.label, a.w.p, a.h.p, self._camera, self._noise.value))
+            scale = scale_of(a.label, a.w.p, a.h.p, self._camera, self._noise.of(a.label))
+            verdict = meeting.judge(self._time_s, scale)
             if verdict is None:
                 continue
             del self._meetings[key]
@@ -225,7 +226,8 @@ class Tracker:
         """Walked out of the picture, or stood with a part outside; not where the robot turned away from it."""
         if self._time_s - each.seen_s <= _LEFT_S:
             return False
-        margin = max(0.1 * each.w.p, edge_margin(each.label, each.w.p, each.h.p, self._camera, self._noise.value))
+        noise = self._noise.of(each.label)
+        margin = max(0.1 * each.w.p, edge_margin(each.label, each.w.p, each.h.p, self._camera, noise))
         left, right = each.cx.p - each.w.p / 2 < margin, each.cx.p + each.w.p / 2 > 1 - margin
         by_robot = each.swept < -margin if left else each.swept > margin
         return (left or right) and not by_robot
@@ -243,7 +245,8 @@ class Tracker:
                 continue
             if len(self._objects) >= 2 * self._config.most_detections:
                 return
-            self._objects.append(TrackedObject(self._next_id, time_s, sighting, self._camera, self._noise.value))
+            noise = self._noise.of(sighting.detection.label)
+            self._objects.append(TrackedObject(self._next_id, time_s, sighting, self._camera, noise))
             self._objects[-1].confirmed = self._config.confirm_hits <= 1
             self._next_id += 1
 

@@ -1,4 +1,4 @@
-"""How far the boxes of this camera and detector are off, learnt while tracking."""
+"""How far the boxes of this camera and its detectors are off, learnt while tracking."""
 
 from robot.tracker_object import Noise, Sighting, TrackedObject, scale_of
 from robot.values import CameraModel
@@ -11,12 +11,15 @@ _LEAST, _MOST, _OUTLIER = 0.2, 10.0, 20.0
 
 
 class BoxNoise:
-    """Variances of place and size, as multiples of what `scale_of` assumes."""
+    """Variances of place and size, as multiples of what `scale_of` assumes; each label has a detector of its own."""
 
     def __init__(self, camera: CameraModel) -> None:
         self._camera = camera
-        self._samples = 0
-        self.value: Noise = _START
+        self._samples: dict[str, int] = {}
+        self._values: dict[str, Noise] = {}
+
+    def of(self, label: str) -> Noise:
+        return self._values.get(label, _START)
 
     def learn(self, each: TrackedObject, seen: Sighting) -> None:
         """From a box before its object takes it in: what it is off by beyond what the object did not know itself."""
@@ -24,9 +27,10 @@ class BoxNoise:
         dx, dy, dw, dh = each.offsets(seen)
         place = ((dx * dx - each.cx.pp) / assumed.noise_x + (dy * dy - each.cy.pp) / assumed.noise_y) / 2
         size = ((dw * dw - each.w.pp) / assumed.noise_w + (dh * dh - each.h.pp) / assumed.noise_h) / 2
-        self._samples += 1
-        share = max(_SHARE, 1 / (_START_SAMPLES + self._samples))
-        self.value = (_mixed(self.value[0], place, share), _mixed(self.value[1], size, share))
+        samples = self._samples[each.label] = self._samples.get(each.label, 0) + 1
+        share = max(_SHARE, 1 / (_START_SAMPLES + samples))
+        old = self.of(each.label)
+        self._values[each.label] = (_mixed(old[0], place, share), _mixed(old[1], size, share))
 
 
 def _mixed(old: float, sample: float, share: float) -> float:

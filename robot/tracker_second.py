@@ -49,13 +49,18 @@ def _left_over(pairs: Sequence[Pair], objects: Sequence[TrackedObject], seen: Se
     for column, box in enumerate(seen):
         if column in columns:
             continue
-        near = [row for row, each in enumerate(objects) if each.box.iou(box.detection.box) > _NEAR]
+        label = box.detection.label  # a face is no rival of the person it belongs to
+        near = [row for row, each in enumerate(objects) if each.label == label and _near(each, box)]
         if len(near) != 1 or near[0] in rows:
             continue
         each = objects[near[0]]
         fits = each.box.iou(box.detection.box) > _SAME_PLACE and each.look.distance2(box.colour) < _SAME_LOOK
-        rivals = sum(each.box.iou(other.detection.box) > _NEAR for other in seen)
-        if fits and rivals == 1 and each.confirmed and each.label == box.detection.label:
+        rivals = sum(other.detection.label == label and _near(each, other) for other in seen)
+        if fits and rivals == 1 and each.confirmed:
             added.append((near[0], column))
             rows.add(near[0])
     return sorted([*pairs, *added])
+
+
+def _near(each: TrackedObject, seen: Sighting) -> bool:
+    return each.box.iou(seen.detection.box) > _NEAR

@@ -1,5 +1,6 @@
 """What of a running robot can be seen from outside: one frozen value at a time, for pages and terminals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +32,7 @@ class AgentView:
     rtt_s: float = float("nan")  # of the newest result
     safety_stops: int = 0
     mirror: MirrorView | None = None
+    watcher_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by watcher and call
 
 
 class Watched(Protocol):

@@ -17,6 +17,7 @@ from robot.decision import Decision
 from robot.hardware import Hardware
 from robot.keyboard import Keyboard
 from robot.values import BGR
+from robot.watching import watchers_of
 from sim import multicast
 from sim.body import SimBase, SimCamera, SimLights, WorldClock
 from sim.edges import EdgeProcess, EdgeSpec
@@ -92,8 +93,10 @@ class RealTime:
     async def run(self, *others: Job) -> Outcome:
         """Play the scenario; `others` run beside it.
 
-        Raises EdgeError for a server that does not start, DeviceError where nothing can be drawn.
+        Raises EdgeError for a server that does not start, DeviceError where nothing can be drawn, ConfigError for
+        watchers that cannot be.
         """
+        watchers = watchers_of(self.plan.robot, time.monotonic)
         has_multicast = multicast.works_on(INTERFACE)
         if not has_multicast:
             self._say("No multicast here: the robot is given the servers' addresses.")
@@ -110,6 +113,7 @@ class RealTime:
                 on_decision=self._on_decision,
                 on_deliver=self._on_deliver,
                 on_event=self._on_event,
+                watchers=watchers,
             )
             self._clock.start()
             self._began_s = time.monotonic()

@@ -24,6 +24,7 @@ COMMANDS = {
     "edge": Command("edge_server.cli", "edge", "Run an edge server.", "edge"),
     "mirror": Command("mirror.cli", "mirror", "Try garments on, before a webcam.", "mirror"),
     "garments": Command("edge_server.garments.cli", "app", "List, add and show garments to try on.", "edge"),
+    "archive": Command("archive.cli", "app", "Faces over MQTT into object storage.", "archive"),
     "models": Command("edge_server.models.cli", "app", "Pull, list and find model files.", "edge"),
 }
 

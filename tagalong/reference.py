@@ -115,6 +115,7 @@ def _type(annotation: Any) -> str:
         bool: "true, false",
         Path: "path",
         type(None): "nothing",
+        Any: "anything",
     }
     if annotation in names:
         return names[annotation]

@@ -137,14 +137,17 @@ class TrackSession:
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"open.tasks: {wrong} is not offered by {self._config.id}. Offered: {', '.join(offered)}.",
             )
-        self._opened = StreamOpen(asked.robot_id, served, asked.max_results, asked.labels)
-        self._put(pb.TrackReply(opened=pb.Opened(server_id=self._config.id, tasks=served)))
+        extra = tuple(dict.fromkeys(task for task in asked.extra_tasks if task in offered and task not in served))
+        self._opened = StreamOpen(asked.robot_id, served, asked.max_results, asked.labels, extra)
+        self._put(pb.TrackReply(opened=pb.Opened(server_id=self._config.id, tasks=(*served, *extra))))
 
     def _frame(self, message: pb.Frame) -> None:
         assert self._opened is not None
         arrived_s = self.last_frame_s = time.monotonic()
         self._pending += 1
-        tasks = tuple(task for task in self._opened.tasks if task in self._dispatcher.engines)
+        engines = self._dispatcher.engines
+        tasks = tuple(task for task in self._opened.tasks if task in engines)
+        extra = tuple(task for task in self._opened.extra_tasks if task in engines)
         if not tasks:
             self._dispatcher.count_bad()
             wrong = f"{', '.join(self._opened.tasks)}: not by frames of a stream, but by a service of its own"
@@ -170,7 +173,7 @@ class TrackSession:
         message.ClearField("image")  # only its numbers are needed from here on
         work = FrameWork(frame.image, header, lambda answer: self._answer(message, arrived_s, answer), frame.truth)
         deadline_s = arrived_s + frame.budget_s if frame.budget_s > 0 else math.inf
-        self._dispatcher.offer(self.stream_id, tasks, deadline_s, work)
+        self._dispatcher.offer(self.stream_id, tasks, deadline_s, work, extra)
 
     # ---- out ----
 
@@ -192,14 +195,15 @@ class TrackSession:
         self._put(pb.TrackReply(result=result))
 
     def _chosen(self, found: dict[str, list[Detection]]) -> list[Detection]:
-        """In the order of the tasks asked for; only wanted labels; at most `max_results` of each task."""
+        """In the order of the tasks asked for, extra ones last; of the former only wanted labels; at most `max_results`
+        of each task."""
         assert self._opened is not None
+        labels, most = self._opened.labels, self._opened.max_results or None
         chosen: list[Detection] = []
         for task in self._opened.tasks:
-            wanted = [
-                each for each in found.get(task, []) if not self._opened.labels or each.label in self._opened.labels
-            ]
-            chosen += wanted[: self._opened.max_results or None]
+            chosen += [each for each in found.get(task, []) if not labels or each.label in labels][:most]
+        for task in self._opened.extra_tasks:
+            chosen += found.get(task, [])[:most]
         return chosen
 
     def _put(self, reply: pb.TrackReply) -> None:

@@ -1,7 +1,8 @@
 """A link to a server of the LIQUID EDGE demonstrator: one unary call a frame, each with its deadline.
 
 There is no Describe and no Probe. A request for neither faces nor objects is the cheapest thing its aggregator answers,
-so that is the probe; and a server that answers one is up.
+so that is the probe; and a server that answers one is up. Nor does it say that one of its parts failed: where extra
+tasks are asked for, an answer with faces alone may mean that nobody else is there, or that its YOLO is gone.
 """
 
 import asyncio
@@ -102,7 +103,7 @@ class LiquidEdgeLink:
             return None
 
     async def _detect(self, frame: EncodedFrame) -> None:
-        tasks = set(self._hello.tasks)
+        tasks = {*self._hello.tasks, *self._hello.extra_tasks}
         number = frame.number & INT32
         request = pb.ObjectDetectionRequest(
             user_id=USER_ID,
@@ -140,10 +141,14 @@ class LiquidEdgeLink:
         return FrameReply(frame.number, frame.capture_ns, Outcome.RESULT, tuple(detections), bad_boxes=bad)
 
     def _is_wanted(self, label: str) -> bool:
-        tasks = self._hello.tasks
-        if self._hello.labels and label not in self._hello.labels:
-            return False
-        return "coco" in tasks or (label == "face" and "face" in tasks) or (label == "person" and "person" in tasks)
+        hello = self._hello
+        if _finds(hello.extra_tasks, label):
+            return True
+        return _finds(hello.tasks, label) and (not hello.labels or label in hello.labels)
+
+
+def _finds(tasks: tuple[str, ...], label: str) -> bool:
+    return "coco" in tasks or (label in ("face", "person") and label in tasks)
 
 
 def _detection(frame: EncodedFrame, found: pb.DetectedObject) -> Detection:

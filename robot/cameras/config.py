@@ -8,17 +8,18 @@ from common.settings import Strict
 
 
 class OpencvCameraConfig(Strict):
-    """A webcam, a video file or a stream."""
+    """A webcam, a video file, a picture file or a stream."""
 
     kind: Literal["opencv"] = "opencv"
     source: str = "0"
-    """Index of a webcam (0 is /dev/video0), path of a video file, or address (rtsp://...)."""
+    """Index of a webcam (0 is /dev/video0), path of a video file, of a picture (photo.jpg, .png: shown again and again,
+    without end), or address (rtsp://...)."""
     width_px: int = Field(default=640, ge=64, le=4096)
     """Asked of a webcam; it may give another size."""
     height_px: int = Field(default=480, ge=48, le=4096)
     """Asked of a webcam; it may give another size."""
     fps: float = Field(default=20.0, gt=0, le=120)
-    """Asked of a webcam. A file plays at its own rate."""
+    """Asked of a webcam; how often a picture file is shown. A video file plays at its own rate."""
     hfov_deg: float = Field(default=62.0, gt=5, lt=170)
     """Horizontal field of view: turns columns into bearings. 62 is a Pi camera 2; many webcams have 60 to 78."""
     repeat: bool = False

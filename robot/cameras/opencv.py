@@ -1,4 +1,4 @@
-"""Webcams, video files and RTSP streams, through OpenCV."""
+"""Webcams, video files, picture files and RTSP streams, through OpenCV."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ import cv2
 
 from common.errors import DeviceError
 from robot.cameras.config import OpencvCameraConfig
+from robot.cameras.still import Still, still_of
 from robot.hardware import EndOfVideo
 from robot.values import BGR, CameraModel, Frame
 
@@ -46,7 +47,7 @@ class OpencvCamera:
         pace_s = 0.0
         if self._is_file:
             rate = capture.get(cv2.CAP_PROP_FPS)
-            pace_s = 1 / rate if 1 <= rate <= 240 else 1 / self._config.fps  # some files do not know their rate
+            pace_s = 1 / rate if 1 <= rate <= 240 else 1 / self._config.fps  # a picture has none; some films hide it
         repeat = self._is_file and self._config.repeat
         self._reader = _Reader(capture, pace_s, self._reopen if repeat else None, asyncio.get_running_loop())
 
@@ -65,7 +66,7 @@ class OpencvCamera:
         if reader is not None:
             await asyncio.to_thread(reader.close)
 
-    def _open(self) -> "cv2.VideoCapture":
+    def _open(self) -> "cv2.VideoCapture | Still":
         config = self._config
         if self._is_webcam:
             capture = cv2.VideoCapture(int(config.source))
@@ -75,7 +76,11 @@ class OpencvCamera:
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # pictures that wait in the driver are old pictures
         elif self._is_file:
             if not Path(config.source).is_file():
-                raise DeviceError(f"camera {config.source}: there is no such file. Give the path of a video file.")
+                raise DeviceError(
+                    f"camera {config.source}: there is no such file. Give the path of a video or picture file."
+                )
+            if (still := still_of(Path(config.source))) is not None:
+                return still
             capture = cv2.VideoCapture(config.source)
         else:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPEN_S * 1e3)]
@@ -93,7 +98,7 @@ class OpencvCamera:
         if self._is_webcam:
             return "Look with `ls /dev/video*` which there are, or give a video file or an rtsp:// address."
         if self._is_file:
-            return "It is not a video that OpenCV can read; try it in a player."
+            return "It is not a video or picture that OpenCV can read; try it in a player."
         return f"Nothing answered there within {OPEN_S:.0f} s; check address, user and password."
 
     def _why_no_picture(self, reader: "_Reader") -> Exception:
@@ -109,7 +114,7 @@ class _Reader:
 
     def __init__(
         self,
-        capture: "cv2.VideoCapture",
+        capture: "cv2.VideoCapture | Still",
         pace_s: float,
         reopen: "Callable[[], cv2.VideoCapture] | None",
         loop: asyncio.AbstractEventLoop,
@@ -168,7 +173,7 @@ class _Reader:
             self._tell(None)
 
     def _rewind(self, reopen: "Callable[[], cv2.VideoCapture]") -> bool:
-        """Opened anew: not every format can be wound back, a single picture for one."""
+        """Opened anew: not every format can be wound back."""
         self._capture.release()
         self._capture = reopen()
         return bool(self._capture.isOpened())

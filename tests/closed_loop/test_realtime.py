@@ -1,6 +1,7 @@
 """Real server processes behind proxies, found by zeroconf, in real time: what lockstep models is also so."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,18 @@ from sim.plan import make_plan
 from sim.realtime import RealTime
 from sim.report import Report
 from tests.closed_loop.runs import changed
+from tests.robot.onlooker import install
 
 WALK = [{"at": [2.5, 0.0], "speed_mps": 0.5, "pause_s": 3.0}, {"at": [11.0, 0.0]}]
+WATCHER = """
+from tests.robot.onlooker import Onlooker
+
+made = []
+
+def watcher(config, clock):
+    made.append(Onlooker("face"))
+    return made[-1]
+"""
 PERSON = {"id": "ada", "is_target": True, "path": WALK}
 
 
@@ -61,6 +72,22 @@ async def test_killed_server_is_replaced_and_no_process_is_left(tmp_path: Path) 
     assert report["safety"]["max_moving_age_ms"] <= 300
     assert report["safety"]["collisions"] == 0
     assert "follow" in [entry["state"] for entry in report["states"]]
+
+
+async def test_those_who_look_on_do_so_in_a_simulated_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "site", "tagalong.test-watchers", WATCHER)
+    monkeypatch.setattr("robot.watching.PLUGINS", "tagalong.test-watchers")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    scenario = changed("outage", length_s=4.0, people=[PERSON], faults=[], robot={"archive": {"enabled": True}})
+    try:
+        report = await play(RealTime(make_plan(scenario, oracle=True), tmp_path))
+        (onlooker,) = sys.modules["onlooking"].made
+    finally:
+        sys.modules.pop("onlooking", None)
+    assert len(onlooker.seen) >= len(onlooker.answers) > 0
+    assert len(onlooker.answers) <= report["offload"]["result"]
+    assert any(track.label == "person" for answer in onlooker.answers for track in answer.tracks)
+    assert onlooker.ended
 
 
 async def test_frozen_only_server_stops_the_rover_until_it_answers_again(tmp_path: Path) -> None:

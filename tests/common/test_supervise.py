@@ -41,6 +41,18 @@ async def test_a_job_is_started_again_as_often_as_it_may() -> None:
     assert starts == [0, 1, 2]
 
 
+async def test_a_job_that_fails_a_thousand_times_is_started_again_all_the_same() -> None:
+    starts: list[int] = []
+
+    async def flaky() -> None:
+        starts.append(len(starts))
+        raise ValueError("again")
+
+    with pytest.raises(ValueError, match="again"):
+        await supervise([Job("flaky", flaky, restarts=1100, pause_s=0.0)])
+    assert len(starts) == 1101
+
+
 async def test_the_end_of_a_job_that_ends_all_is_a_normal_end() -> None:
     async def quit_key() -> None:
         await asyncio.sleep(0)

@@ -64,6 +64,37 @@ async def test_only_wanted_labels_are_sent() -> None:
         assert {box.label for box in (await track.result()).boxes} == {"person"}
 
 
+async def test_extra_tasks_are_served_where_offered_whatever_labels_are_wanted() -> None:
+    async with serving(config_of(), Blobs("person"), Blobs("face")) as server, track_to(server) as track:
+        opened = await track.open("person", extra_tasks=["gait", "face", "person"], labels=["dog", "person"])
+        assert list(opened.tasks) == ["person", "face"]
+        await track.send(1, TWO_BOXES)
+        assert [box.label for box in (await track.result()).boxes] == ["person", "person", "face", "face"]
+
+
+async def test_extra_tasks_are_no_reason_to_serve_anybody() -> None:
+    async with serving(config_of(), Blobs("face")) as server, track_to(server) as track:
+        with pytest.raises(grpc.aio.AioRpcError, match="'person' is not offered") as caught:
+            await track.open("person", extra_tasks=["face"])
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_an_answer_with_nothing_but_extra_tasks_is_a_refusal() -> None:
+    person, face = Blobs("person"), Blobs("face")
+    async with serving(config_of(), person, face) as server, track_to(server) as track:
+        await track.open("person", extra_tasks=["face"])
+        person.error = ValueError("tensor has the wrong shape")
+        await track.send(1, TWO_BOXES)
+        failed = await track.result()
+        assert (failed.outcome, list(failed.boxes)) == (pb.OUTCOME_REJECTED, [])
+        assert "tensor has the wrong shape" in failed.message
+        person.error, face.error = None, person.error
+        await track.send(2, TWO_BOXES)
+        result = await track.result()
+        assert result.outcome == pb.OUTCOME_RESULT
+        assert {box.label for box in result.boxes} == {"person"}
+
+
 async def test_describe_and_probe() -> None:
     config = config_of(colour="#102030", zone="hall", scheduler={"capacity": 3})
     async with serving(config, Blobs()) as server, channel_to(address_of(server)) as channel:
@@ -119,7 +150,7 @@ async def test_an_unknown_task_is_refused_by_name_with_what_is_offered() -> None
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "'gait'" in caught.value.details()
         assert "person, face" in caught.value.details()
-        assert streams_ended(server, "invalid") == 1
+        await until(lambda: streams_ended(server, "invalid") == 1)
 
 
 async def test_a_frame_before_open_ends_the_stream() -> None:

@@ -17,8 +17,10 @@ def scheduler_of(lanes: dict[str, int] | None = None, **config: float) -> Schedu
     return Scheduler(SchedulerConfig.model_validate(config), lanes or {"person": 1})
 
 
-def ticket(number: int, deadline_s: float = math.inf, tasks: tuple[str, ...] = ("person",)) -> Ticket:
-    return Ticket(number, tasks, deadline_s)
+def ticket(
+    number: int, deadline_s: float = math.inf, tasks: tuple[str, ...] = ("person",), extra: tuple[str, ...] = ()
+) -> Ticket:
+    return Ticket(number, tasks, deadline_s, extra_tasks=extra)
 
 
 def outcomes(settled: list[Settled]) -> list[tuple[int, Outcome]]:
@@ -127,6 +129,43 @@ def test_two_tasks_are_answered_together_and_one_that_fails_costs_only_its_part(
     (done,) = scheduler.done(0.2, face, 0.2, failed=[0])
     assert done.outcome is Outcome.RESULT
     assert done.failed_tasks == (face.task,)
+
+
+def test_an_extra_task_comes_along_where_its_lane_is_free() -> None:
+    scheduler = scheduler_of({"person": 1, "face": 1})
+    scheduler.open(0.0, "a")
+    scheduler.offer(0.0, "a", ticket(1, extra=("face",)))
+    batches = {batch.task: batch for batch in (next_one(scheduler, 0.0), next_one(scheduler, 0.0))}
+    assert scheduler.done(0.1, batches["person"], 0.1) == []
+    (done,) = scheduler.done(0.2, batches["face"], 0.1)
+    assert (done.outcome, done.failed_tasks) == (Outcome.RESULT, ())
+
+
+def test_an_extra_task_whose_lane_is_taken_is_left_out_instead_of_waited_for() -> None:
+    scheduler = scheduler_of({"person": 1, "face": 1})
+    scheduler.open(0.0, "other")
+    scheduler.open(0.0, "a")
+    scheduler.offer(0.0, "other", ticket(1, tasks=("face",)))
+    slow = next_one(scheduler, 0.0)
+    scheduler.offer(0.0, "a", ticket(2, extra=("face",)))
+    person = next_one(scheduler, 0.0)
+    assert outcomes(scheduler.done(0.1, person, 0.1)) == [(2, Outcome.RESULT)]
+    scheduler.offer(0.1, "a", ticket(3, extra=("face",)))
+    assert outcomes(scheduler.done(0.2, slow, 0.2)) == [(1, Outcome.RESULT)]
+    assert [each.number for each in next_one(scheduler, 0.2).tickets] == [3]  # the lane holds nothing of ticket 2
+
+
+def test_extra_tasks_alone_are_no_result() -> None:
+    scheduler = scheduler_of({"person": 1, "face": 1})
+    scheduler.open(0.0, "a")
+    scheduler.offer(0.0, "a", ticket(1, extra=("face",)))
+    batches = {batch.task: batch for batch in (next_one(scheduler, 0.0), next_one(scheduler, 0.0))}
+    scheduler.done(0.1, batches["face"], 0.1)
+    assert outcomes(scheduler.done(0.1, batches["person"], 0.1, failed=[0])) == [(1, Outcome.REJECTED)]
+    scheduler.offer(0.2, "a", ticket(2, extra=("face",)))
+    hung = next(batch for batch in (next_one(scheduler, 0.2), next_one(scheduler, 0.2)) if batch.task == "person")
+    scheduler.abandon(3.2, hung)
+    assert outcomes(scheduler.offer(3.3, "a", ticket(3, extra=("face",)))) == [(3, Outcome.REJECTED)]
 
 
 def test_parts_of_a_stream_never_pile_up_before_a_slow_engine() -> None:
@@ -252,10 +291,12 @@ class EveryTicketHasOneOutcome(RuleBasedStateMachine):
         stream=st.sampled_from("abcde"),
         budget_s=st.sampled_from([0.0, 0.1, 1.0, math.inf]),
         tasks=st.sampled_from([("person",), ("face",), ("person", "face"), ("unknown",), ("person", "unknown")]),
+        extra=st.sampled_from([(), (), ("face",), ("person",), ("unknown", "face")]),
     )
-    def offer(self, stream: str, budget_s: float, tasks: tuple[str, ...]) -> None:
+    def offer(self, stream: str, budget_s: float, tasks: tuple[str, ...], extra: tuple[str, ...]) -> None:
         self.offered += 1
-        self.note(self.scheduler.offer(self.now_s, stream, ticket(self.offered, self.now_s + budget_s, tasks)))
+        made = ticket(self.offered, self.now_s + budget_s, tasks, tuple(set(extra) - set(tasks)))
+        self.note(self.scheduler.offer(self.now_s, stream, made))
 
     @rule()
     def next_batch(self) -> None:

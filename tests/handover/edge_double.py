@@ -18,6 +18,7 @@ class EdgeDouble(rpc.OffloadServicer):
     def __init__(self, server_id: str, took_s: float = 0.005) -> None:
         self.server_id = server_id
         self.took_s = took_s
+        self.offers: tuple[str, ...] = ("person",)
         self.describes = True
         self.reads = True
         self.garbage: pb.TrackReply | None = None  # sent instead of each answer
@@ -33,7 +34,7 @@ class EdgeDouble(rpc.OffloadServicer):
         return pb.DescribeReply(
             server_id=self.server_id,
             version="test",
-            tasks=[pb.TaskInfo(name="person", engine="double", labels=["person"])],
+            tasks=[pb.TaskInfo(name=task, engine="double", labels=[task]) for task in self.offers],
             colour_rgb=0x102030,
         )
 

@@ -73,15 +73,23 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def robot(config: HandoverConfig, filming: bool = True) -> AsyncIterator[Robot]:
+async def robot(
+    config: HandoverConfig,
+    filming: bool = True,
+    extra_tasks: tuple[str, ...] = (),
+    tasks: tuple[str, ...] = ("person",),
+    labels: tuple[str, ...] = (),
+) -> AsyncIterator[Robot]:
     """A running robot; when it ends, every frame has to have its outcome."""
     made: list[Robot] = []
     session = OffloadSession(
         config,
         "rover",
-        ("person",),
+        tasks,
         lambda deliver: made[0].delivered.append(deliver),
         lambda event: made[0].event(event),
+        labels,
+        extra_tasks=extra_tasks,
     )
     made.append(Robot(session))
     running = asyncio.create_task(session.run())
@@ -132,6 +140,22 @@ async def test_frames_come_back_as_results_of_a_server_that_says_its_own_name() 
         assert double.hello is not None
         assert (double.hello.robot_id, list(double.hello.tasks)) == ("rover", ["person"])
     await until(lambda: double.streams == 0)
+
+
+async def test_extra_tasks_are_asked_for_besides_and_decide_nothing() -> None:
+    only_faces, only_persons = EdgeDouble("faces", took_s=0.0), EdgeDouble("persons", took_s=0.05)
+    only_faces.offers = ("face",)
+    async with (
+        serving(only_faces) as port_a,
+        serving(only_persons) as port_b,
+        robot(static(port_a, port_b), extra_tasks=("face", "person", "face")) as rover,
+    ):
+        await rover.results_from("persons")
+        await until(lambda: any(view.server.tasks == ("face",) for view in rover.session.views()))
+        await rover.results_from("persons", 20)
+        assert only_persons.hello is not None
+        assert (list(only_persons.hello.tasks), list(only_persons.hello.extra_tasks)) == (["person"], ["face"])
+        assert only_faces.hello is None  # no stream there: it would find nobody to follow
 
 
 async def test_the_standby_is_connected_and_kept_warm_and_gets_no_frames() -> None:
@@ -354,6 +378,9 @@ class Demonstrator(liquidedge_rpc.ObjectDetectionServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such user")
         self.wanted.append((request.wantface, request.wantyolo))
         objects = []
+        if request.wantface:
+            face = liquidedge_pb.DetectedObject.FACE
+            objects.append(liquidedge_pb.DetectedObject(name="face", eng=face, confidence=0.7, x=96, y=48, w=32, h=40))
         if request.wantyolo:
             for label, x in (("person", 64), ("dog", 320), ("person", 600)):
                 objects.append(
@@ -366,23 +393,39 @@ class Demonstrator(liquidedge_rpc.ObjectDetectionServicer):
         )
 
 
-async def test_a_server_of_the_liquid_edge_demonstrator_serves_persons() -> None:
-    demonstrator = Demonstrator()
+@asynccontextmanager
+async def demonstrating(demonstrator: Demonstrator) -> AsyncIterator[tuple[grpc.aio.Server, HandoverConfig]]:
     server = grpc.aio.server()
     liquidedge_rpc.add_ObjectDetectionServicer_to_server(demonstrator, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     entry = StaticServer(address=f"127.0.0.1:{port}", id="old", kind=ServerKind.LIQUIDEDGE)
     try:
-        async with robot(HandoverConfig(zeroconf=False, servers=(entry,))) as rover:
-            await rover.results_from("old")
-            detections = rover.delivered[-1].reply.detections
-            assert [each.label for each in detections] == ["person", "person"]  # no dog was asked for
-            box = detections[0].box
-            assert (box.x, box.y, box.w, box.h) == pytest.approx((0.1, 0.1, 0.2, 0.5))
-            assert detections[1].box.x + detections[1].box.w == pytest.approx(1.0)  # it stuck out
-            assert (0, 1) in demonstrator.wanted
-            await server.stop(grace=None)
-            await until(lambda: rover.active_id is None)
+        yield server, HandoverConfig(zeroconf=False, servers=(entry,))
     finally:
         await server.stop(grace=None)
+
+
+async def test_a_server_of_the_liquid_edge_demonstrator_serves_persons() -> None:
+    demonstrator = Demonstrator()
+    async with demonstrating(demonstrator) as (server, config), robot(config) as rover:
+        await rover.results_from("old")
+        detections = rover.delivered[-1].reply.detections
+        assert [each.label for each in detections] == ["person", "person"]  # no dog was asked for
+        box = detections[0].box
+        assert (box.x, box.y, box.w, box.h) == pytest.approx((0.1, 0.1, 0.2, 0.5))
+        assert detections[1].box.x + detections[1].box.w == pytest.approx(1.0)  # it stuck out
+        assert (0, 1) in demonstrator.wanted
+        await server.stop(grace=None)
+        await until(lambda: rover.active_id is None)
+
+
+async def test_a_server_of_the_liquid_edge_demonstrator_finds_extra_faces_whatever_labels_are_wanted() -> None:
+    demonstrator = Demonstrator()
+    async with (
+        demonstrating(demonstrator) as (_, config),
+        robot(config, tasks=("coco",), labels=("dog",), extra_tasks=("face",)) as rover,
+    ):
+        await rover.results_from("old")
+        assert [each.label for each in rover.delivered[-1].reply.detections] == ["face", "dog"]
+        assert (1, 1) in demonstrator.wanted

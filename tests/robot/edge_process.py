@@ -15,9 +15,9 @@ PATIENCE_S = 30.0  # for processes on a busy machine; nothing is measured with i
 class Edge:
     """A real edge server process that can be killed and started again at the same port."""
 
-    def __init__(self, folder: Path, task: str = "person") -> None:
+    def __init__(self, folder: Path, *tasks: str) -> None:
         self._ready = folder / "ready.json"
-        self._task = task
+        self._tasks = tasks or ("person",)
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -25,7 +25,9 @@ class Edge:
         self._ready.unlink(missing_ok=True)
         command = [sys.executable, "-m", "tagalong", "edge", "--id", "edge-1", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--no-liquidedge", "--no-announce", "--ready-file", str(self._ready)]
-        command += ["--task", self._task, "--engine", f"{self._task}=oracle", "--colour", "#00ff00"]
+        command += ["--colour", "#00ff00"]
+        for task in self._tasks:
+            command += ["--task", task, "--engine", f"{task}=oracle"]
         self.process = await asyncio.to_thread(quietly, command)
         await until(self._ready.exists)
         self.port = json.loads(self._ready.read_text())["port"]

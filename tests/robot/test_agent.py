@@ -123,7 +123,7 @@ async def test_without_any_server_it_looks_about_for_one_and_stands() -> None:
 
 @pytest.mark.parametrize("tasks", [["face"], []], ids=["as announced", "known by address only"])
 async def test_faces_are_followed_where_no_server_knows_persons(tmp_path: Path, tasks: list[str]) -> None:
-    edge = Edge(tmp_path, task="face")
+    edge = Edge(tmp_path, "face")
     try:
         await edge.start()
         face = Detection("face", 0.9, Box(0.4, 0.4, 0.05, 0.06), (180, 140, 120))

@@ -315,7 +315,7 @@ async def test_the_command_tells_all_in_a_table_and_leaves_nothing_behind(edge: 
     done = await asyncio.to_thread(check, "--camera", "/nowhere.avi", "--server", "127.0.0.1:9")
     assert done.returncode == 1
     assert "there is no such file" in done.stdout
-    assert "-> Give the path of a video file." in done.stdout
+    assert "-> Give the path of a video or picture file." in done.stdout
     assert "3 things missing" in done.stdout
     assert "Traceback" not in done.stderr
     assert list(here.iterdir()) == []

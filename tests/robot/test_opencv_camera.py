@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from common.errors import DeviceError
-from robot.cameras.config import OpencvCameraConfig
+from robot.cameras.config import EncoderConfig, OpencvCameraConfig
 from robot.cameras.opencv import OpencvCamera
+from robot.encoder import encode
 from robot.hardware import EndOfVideo
 from robot.values import Frame
 
@@ -53,10 +54,48 @@ async def test_a_film_is_played_again_when_asked_to(film: Path) -> None:
     assert len(await play(camera, most=25)) == 25
 
 
-async def test_a_single_picture_can_be_looked_at_again_and_again(tmp_path: Path) -> None:
-    path = tmp_path / "picture.png"
-    cv2.imwrite(str(path), np.zeros((48, 64, 3), np.uint8))
-    assert len(await play(OpencvCamera(OpencvCameraConfig(source=str(path), repeat=True)), most=4)) == 4
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.JPEG", "photo.png", "photo.webp"])
+@pytest.mark.parametrize("repeat", [False, True])
+async def test_a_photo_is_shown_again_and_again_at_the_rate_asked_for(tmp_path: Path, name: str, repeat: bool) -> None:
+    path = tmp_path / name
+    photo = np.zeros((48, 64, 3), np.uint8)
+    photo[:, :32] = 200
+    cv2.imwrite(str(path), photo)
+    camera = OpencvCamera(OpencvCameraConfig(source=str(path), fps=50, repeat=repeat))
+    frames = await play(camera, most=12)
+    assert [frame.number for frame in frames] == list(range(1, 13))
+    times_s = [frame.capture_s for frame in frames]
+    assert times_s == sorted(set(times_s))
+    assert times_s[-1] - times_s[0] >= 11 / 50 - 0.01  # no faster than asked for; a busy machine may leave some out
+    assert all(np.abs(frame.bgr.astype(int) - photo).mean() < 5 for frame in frames)
+    assert (camera.model.width_px, camera.model.height_px) == (64, 48)
+
+
+async def test_a_photo_belongs_to_all_of_its_frames_and_cannot_be_drawn_into(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), np.full((48, 64, 3), 90, np.uint8))
+    (frame,) = await play(OpencvCamera(OpencvCameraConfig(source=str(path))), most=1)
+    with pytest.raises(ValueError, match="read-only"):
+        frame.bgr[0, 0] = 0
+    assert encode(EncoderConfig(max_width_px=64), frame, 1).image
+    assert encode(EncoderConfig.model_construct(quality=80, max_width_px=32, budget_s=0.4), frame, 2).width_px == 32
+
+
+async def test_a_stream_of_jpegs_is_a_film_though_it_begins_as_a_photo_does(tmp_path: Path) -> None:
+    path = tmp_path / "film.mjpeg"
+    shades = (0, 100, 200)
+    path.write_bytes(b"".join(cv2.imencode(".jpg", np.full((48, 64, 3), s, np.uint8))[1].tobytes() for s in shades))
+    frames = await play(OpencvCamera(OpencvCameraConfig(source=str(path))))
+    assert 1 <= len(frames) <= 3
+    assert frames[-1].bgr.mean() == pytest.approx(200, abs=4)
+
+
+async def test_a_photo_that_is_none_is_named_with_the_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_text("this is a text")
+    with pytest.raises(DeviceError, match="not a video or picture") as caught:
+        await play(OpencvCamera(OpencvCameraConfig(source=str(path))))
+    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(

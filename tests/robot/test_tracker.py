@@ -33,6 +33,36 @@ def test_an_object_is_confirmed_after_three_sightings_and_keeps_its_id():
     assert ids(tracker, 0.15, person(0.51)) == [1]
 
 
+def test_faces_in_the_same_answers_change_nothing_about_persons():
+    def boxes_of_persons(with_faces: bool) -> list[list[Box]]:
+        tracker, random = Tracker(), Random(7)
+        seen = []
+        for step in range(120):
+            h = min(1.0, 0.2 * 1.03**step)  # comes near, until its face is a good part of it
+            found = [Detection("person", 0.8, Box(0.5 - h / 3 + random.gauss(0, 0.01), 0.0, h / 1.5, h), RED)]
+            found += [person(0.1 + 0.05 * step / 20 + random.gauss(0, 0.005), BLUE)]
+            jitter = random.gauss(0, 0.02)
+            faces = (
+                [Detection("face", 0.95, Box(0.5 - h / 4 + jitter, 0.1 * h, h / 2, h * 0.6), RED)] if step % 3 else []
+            )
+            tracks = tracker.update(step / 20, found + faces if with_faces else found)
+            seen.append([track.box for track in tracks if track.label == "person"])
+        assert any(track.label == "face" for track in tracks) == with_faces
+        return seen
+
+    assert boxes_of_persons(with_faces=True) == boxes_of_persons(with_faces=False)
+
+
+def test_a_person_who_is_suddenly_nearer_is_one_person_with_a_large_face_too():
+    tracker = Tracker()
+    for step in range(24):
+        w, h = (0.3, 0.6) if step < 20 else (0.375, 0.75)
+        whole = Detection("person", 0.9, Box(0.5 - w / 2, 0.2, w, h), RED)
+        face = Detection("face", 0.9, Box(0.5 - 0.4 * w, 0.22, 0.8 * w, 0.5 * h), RED)
+        tracks = tracker.update(step / 20, [whole, face])
+    assert [track.track_id for track in tracks if track.label == "person"] == [1]
+
+
 def test_an_id_outlives_one_second_behind_a_pillar_at_20_fps():
     tracker = Tracker()
     for step in range(80):

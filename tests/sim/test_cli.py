@@ -102,7 +102,7 @@ def test_a_server_that_does_not_start_shows_its_last_lines(tmp_path: Path) -> No
 
 
 def children_of(pid: int) -> set[int]:
-    """The servers that a simulator has started (they are wrapped by `sim.child`, which is told its parent's id)."""
+    """The servers that a simulator has started (they are wrapped by `common.child`, which is told its parent's id)."""
     found = set()
     for entry in Path("/proc").iterdir():
         try:
