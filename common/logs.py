@@ -24,5 +24,5 @@ def set_up_logs(level: LogLevel, console: Console | None = None) -> None:
         omit_repeated_times=False,
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
-    for package in ("common", "protos", "handover", "robot", "edge_server", "mirror", "sim", "tagalong"):
+    for package in ("common", "protos", "handover", "robot", "edge_server", "mirror", "archive", "sim", "tagalong"):
         logging.getLogger(package).setLevel(level.value.upper())

@@ -1,0 +1,13 @@
+"""The entry point through which `tagalong robot` finds the archive."""
+
+from collections.abc import Callable
+
+from archive.camera_config import RobotArchiveConfig
+from archive.watching import FaceWatcher
+from common.settings import check
+from robot.config import RobotConfig
+
+
+def watcher(config: RobotConfig, clock: Callable[[], float]) -> FaceWatcher:
+    """Raises ConfigError for wrong settings, and for a robot's name that cannot be part of a topic."""
+    return FaceWatcher(check(RobotArchiveConfig, config.archive, "archive"), config.robot_id, clock)

@@ -1,0 +1,226 @@
+"""`tagalong archive store`: faces from the remote broker into object storage.
+
+A message is acknowledged once its object and its line in the index are safe, and the forwarder that asked gets its
+receipt then. While the storage does not answer, nothing is acknowledged, and the broker sends no more.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from archive import receipts
+from archive.bucket import Bucket, SetupError, StorageError
+from archive.config import StoreConfig
+from archive.counting import Counts
+from archive.index import Index, Line
+from archive.intake import Accepted, accept
+from archive.link import Link
+from archive.mqtt import Mail, Mqtt, RefusedError
+from archive.names import client_id
+from archive.rules import Rule, Rules
+from archive.sweep import sweep
+from archive.topics import FaceTopic
+from common.backoff import Backoff
+from common.errors import BadImageError
+from common.supervise import Job, supervise
+
+log = logging.getLogger(__name__)
+
+LOOK_FOR_RULES_S = 3.0
+MERGE_S = 10.0
+RETIRE_S = 3600.0
+LATE = timedelta(days=1)
+REMIND_S = 30.0
+WORKERS = 2  # threads that unpack pictures
+OUTCOMES = ("stored", "refused", "forgotten")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    mail: Mail
+    accepted: Accepted | None  # None: refused or forgotten
+
+
+class Store:
+    """`run` until cancelled."""
+
+    def __init__(self, config: StoreConfig, on_stored: Callable[[Line], None] = lambda line: None) -> None:
+        """`on_stored` is told each face that is safe. Raises ConfigError for an address that cannot be one."""
+        self.config = config
+        self.bucket = Bucket(config.storage)
+        self._on_stored = on_stored
+        self.counts = Counts("store", OUTCOMES, "Messages by what became of them")
+        self._topic = FaceTopic(config.topic)
+        self._id = client_id(config.broker, "store")
+        self.index = Index(self.bucket, self._id)
+        self.rules = Rules(self.bucket)
+        self._storage_problem = "not checked yet"
+        self._told_s = -REMIND_S
+        self._told_of_clock: set[str] = set()
+        self._unpacking = asyncio.Semaphore(WORKERS)
+        self.link = Link(
+            "broker",
+            lambda: Mqtt(
+                config.broker,
+                self._id,
+                "broker",
+                is_persistent=True,
+                receive_maximum=2 * config.batch,
+                max_payload=round(config.max_payload_mb * 1e6),
+            ),
+            self._take,
+        )
+        self.counts.gauge("storage_up", "1 while the storage takes objects", lambda: float(not self._storage_problem))
+        self.counts.gauge("broker_up", "1 while connected to the broker", lambda: float(not self.link.problem))
+
+    @property
+    def problem(self) -> str:
+        """What is wrong now, for /healthz; empty when all is well."""
+        return self._storage_problem or self.link.problem
+
+    async def run(self) -> None:
+        """Raises ConfigError where the storage says no to what the settings say, or the metrics' port is taken."""
+        with self.counts.served(self.config.metrics_port, lambda: self.problem):
+            await self._check_storage()
+            jobs = [Job("broker", self.link.run), Job("housekeeping", self._keep_house)]
+            await supervise(jobs)
+
+    async def _check_storage(self) -> None:
+        """Waits for a storage that is not there yet; ends for one that will never take anything."""
+        backoff = Backoff(0.5, 15.0)
+        while True:
+            try:
+                await self.bucket.check()
+                await self.rules.refresh()
+                self._storage_problem = ""
+                return
+            except SetupError:
+                raise
+            except StorageError as error:
+                self._told(error)
+            await asyncio.sleep(backoff.next_s())
+
+    # ---- taking ----
+
+    async def _take(self, mqtt: Mqtt) -> None:
+        await mqtt.subscribe_to(self._topic.filter, 1)  # QoS 2 would be acknowledged before the object is safe
+        self.link.up()
+        while True:
+            await self._store(mqtt, await mqtt.next_mail(self.config.batch))
+
+    async def _store(self, mqtt: Mqtt, mails: Sequence[Mail]) -> None:
+        now = datetime.now(UTC)
+        judged = await asyncio.gather(*(self._judge(mail, now) for mail in mails))
+        backoff = Backoff(0.5, 10.0)
+        while True:
+            try:
+                await self._write([each.accepted for each in judged if each.accepted is not None], now)
+                break
+            except StorageError as error:
+                self._told(error)
+                mqtt.check()
+                await asyncio.sleep(backoff.next_s())
+        if self._storage_problem:
+            log.warning("the storage takes objects again")
+            self._storage_problem = ""
+        for each in judged:
+            mqtt.acknowledge(each.mail)
+        self.counts.add("stored", sum(each.accepted is not None for each in judged))
+        await self._send_receipts(mqtt, judged)
+
+    async def _judge(self, mail: Mail, now: datetime) -> _Judged:
+        """In a thread: unpacking takes its time, and Pillow lets go of the interpreter."""
+        try:
+            async with self._unpacking:
+                accepted = await asyncio.to_thread(accept, mail, self._topic, self.config, now)
+        except BadImageError as error:
+            self.counts.add("refused")
+            log.warning("refused a message on %s: %s", mail.topic, error)
+            return _Judged(mail, None)
+        face = accepted.face
+        if accepted.clock_is_wrong and face.robot not in self._told_of_clock and len(self._told_of_clock) < 1000:
+            self._told_of_clock.add(face.robot)
+            log.error(
+                "the clock of %s is wrong: its faces are filed as undated. Set its clock (timedatectl), "
+                "or raise clock_ahead_s (%g)", face.robot, self.config.clock_ahead_s,
+            )  # fmt: skip
+        if (rule := self.rules.covering(face.robot, face.track, face.time or now)) is not None:
+            self.counts.add("forgotten")
+            log.info("not stored, as it is to be forgotten (%s): %s", rule, accepted.key)
+            return _Judged(mail, None)
+        return _Judged(mail, accepted)
+
+    async def _write(self, some: Sequence[Accepted], now: datetime) -> None:
+        """All objects, then their lines. Raises StorageError."""
+        unique = {str(each.key): each for each in some}
+        if not unique:
+            return
+        results = await asyncio.gather(
+            *(self.bucket.put(key, each.png, "image/png", each.face.fields()) for key, each in unique.items()),
+            return_exceptions=True,  # the others go on; which are there already does no harm at the next try
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        lines = [Line(key, each.face, now, len(each.png)) for key, each in unique.items()]
+        await self.index.add(lines, now)
+        for line in lines:
+            self._on_stored(line)
+
+    async def _send_receipts(self, mqtt: Mqtt, judged: Sequence[_Judged]) -> None:
+        """One message for each forwarder that asked."""
+        asked: dict[str, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
+        for each in judged:
+            if receipts.is_topic(each.mail.reply_to):
+                asked[each.mail.reply_to][each.accepted is None].append(each.mail.reply_id)
+        for topic, (stored, refused) in asked.items():
+            try:
+                await mqtt.send(topic, receipts.write(stored, refused), 1)
+            except RefusedError as error:
+                log.warning("%s. Give the store's user the right to write there; the forwarder sends again", error)
+
+    def _told(self, error: StorageError) -> None:
+        now_s = time.monotonic()
+        if not self._storage_problem or now_s - self._told_s > REMIND_S:
+            self._told_s = now_s
+            log.error("%s; tries again", error)
+        self._storage_problem = str(error)
+
+    # ---- beside ----
+
+    async def _keep_house(self) -> None:
+        """Merges the index, obeys new rules, enforces the retention. The storage may be away at any moment."""
+        merged_s = retired_s = -1e9
+        # Rules that are not new are swept again, too: a face may have come while `forget` was at it, or we were away.
+        pending = [rule for rule in self.rules if not rule.is_done or datetime.now(UTC) - rule.at < LATE]
+        while True:
+            try:
+                pending += await self.rules.refresh()
+                while pending:
+                    await self._sweep(pending[0])
+                    del pending[0]
+                if time.monotonic() - merged_s > MERGE_S:
+                    merged_s = time.monotonic()
+                    await self.index.merge(datetime.now(UTC))
+                if self.config.retention_days is not None and time.monotonic() - retired_s > RETIRE_S:
+                    retired_s = time.monotonic()
+                    await self._retire(self.config.retention_days)
+            except StorageError as error:
+                log.warning("housekeeping waits: %s", error)
+            await asyncio.sleep(LOOK_FOR_RULES_S)
+
+    async def _sweep(self, rule: Rule) -> None:
+        swept = await sweep(self.bucket, self.index, rule)
+        log.info("forgotten (%s): %d objects, %d lines", rule, swept.objects, swept.lines)
+        if not rule.is_done:
+            await self.rules.done(rule)
+
+    async def _retire(self, days: float) -> None:
+        now = datetime.now(UTC)
+        swept = await sweep(self.bucket, self.index, Rule(now, before=now - timedelta(days=days)))
+        if swept.objects:
+            log.warning("retention (%g days): %d faces deleted", days, swept.objects)

@@ -1,0 +1,81 @@
+"""Which faces of the spool are under way, and which to send next. Pure: time is passed in.
+
+A face leaves the spool when whoever has to have it says so (`arrived`). Until then it stays, is sent again when the
+answer stays out, and again after every new connection. Being sent twice does no harm: the same face is the same object.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LONGEST_S = 600.0
+
+
+@dataclass(slots=True)
+class _Flight:
+    due_s: float  # when to send again
+    wait_s: float
+    is_sending: bool = True
+    times: int = 1
+
+
+class Window:
+    """Numbers are those of the spool, which grow."""
+
+    def __init__(self, size: int, resend_s: float) -> None:
+        self._size, self._resend_s = size, resend_s
+        self._flights: dict[int, _Flight] = {}
+        self.newest = 0
+        """The last number that was ever sent; what is not in flight before it has arrived."""
+        self.resent = 0
+
+    @property
+    def room(self) -> int:
+        """So many new ones may be sent."""
+        return max(0, self._size - len(self._flights))
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._flights
+
+    def send(self, now_s: float, number: int) -> None:
+        """It goes out now."""
+        flight = self._flights.get(number)
+        if flight is None:
+            self._flights[number] = _Flight(now_s + self._resend_s, self._resend_s)
+            self.newest = max(self.newest, number)
+            return
+        flight.wait_s = min(2 * flight.wait_s, LONGEST_S)
+        flight.due_s, flight.is_sending = now_s + flight.wait_s, True
+        flight.times += 1
+        self.resent += 1
+
+    def sent(self, now_s: float, number: int) -> None:
+        """The broker has it; from now on its receipt is waited for."""
+        if (flight := self._flights.get(number)) is not None:
+            flight.is_sending = False
+            flight.due_s = now_s + flight.wait_s
+
+    def not_sent(self, now_s: float, number: int, pause_s: float) -> None:
+        """The broker did not take it; it may later."""
+        if (flight := self._flights.get(number)) is not None:
+            flight.is_sending = False
+            flight.due_s = now_s + pause_s
+
+    def arrived(self, numbers: Iterable[int]) -> list[int]:
+        """They need not be kept any more; those of them that were in flight."""
+        return [number for number in numbers if self._flights.pop(number, None) is not None]
+
+    def overdue(self, now_s: float, at_most: int) -> list[int]:
+        """To be sent again, the oldest first."""
+        due = (number for number, flight in self._flights.items() if not flight.is_sending and flight.due_s <= now_s)
+        return sorted(due)[:at_most]
+
+    def next_due_s(self) -> float | None:
+        return min((flight.due_s for flight in self._flights.values() if not flight.is_sending), default=None)
+
+    def connected(self, now_s: float) -> None:
+        """What was under way on the old connection may be lost: all of it is due, with its first patience."""
+        for flight in self._flights.values():
+            flight.is_sending, flight.due_s, flight.wait_s = False, now_s, self._resend_s
