@@ -95,9 +95,15 @@ class Bucket:
     async def _call(self, path: str, function: Callable[..., T], *arguments: Any) -> T:
         """In a thread. Raises StorageError."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._checked, function, *arguments)
         except (exceptions.BaseError, OSError) as error:
             raise self._translated(error, path) from error
+
+    def _checked(self, function: Callable[..., T], *arguments: Any) -> T:
+        """A folder that is gone is not made anew by writing (its disk may be away), and does not count as empty."""
+        if self.is_local and not self.folder.is_dir():
+            raise StorageError(f"storage.url: {self.folder} is not there any more. Is its disk still mounted?")
+        return function(*arguments)
 
     def _put(self, path: str, data: bytes, content_type: str, fields: Mapping[str, str]) -> None:
         if self.is_local:  # files have no place for fields; the picture holds them itself

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from archive.camera_config import CameraConfig
-from archive.preview.shown import Shown
+from archive.preview.shown import Looked, Shown
 from archive.watching import FaceWatcher
 from common.supervise import Job, supervise
 from edge_server.config import AnnounceConfig, EdgeConfig, LiquidEdgeConfig
@@ -53,11 +53,12 @@ class FaceCamera:
         self.counts = self.watcher.counts
         self._camera = _camera_of(config)
         self._tracker = Tracker(camera=self._camera.model)
-        self._captures: OrderedDict[int, float] = OrderedDict()
+        self._captures: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
         self._number = 0
         self._newest_s = float("-inf")
         self._tracks: list[Track] = []
         self._jpeg = b""
+        self._looked: Looked | None = None
         self._node = _node_inside() if config.local else None
         self._node_port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.session: OffloadSession | None = None
@@ -78,6 +79,7 @@ class FaceCamera:
         return Shown(
             jpeg=self._jpeg,
             faces=tuple(faces),
+            looked=self._looked,
             edge=active.server_id if active else "",
             counts=self.counts.numbers(),
             waiting=self.watcher.publisher.waiting,
@@ -138,7 +140,7 @@ class FaceCamera:
             frame = await self._camera.latest()
             self._number += 1
             encoded = await encode_aside(self.config.encoder, frame, self._number)
-            self._captures[encoded.number] = frame.capture_s
+            self._captures[encoded.number] = (frame.capture_s, encoded.image)
             if len(self._captures) > REMEMBERED_FRAMES:
                 self._captures.popitem(last=False)
             self._jpeg = encoded.image
@@ -171,14 +173,18 @@ class FaceCamera:
 
     def _on_deliver(self, deliver: Deliver) -> None:
         reply = deliver.reply
-        capture_s = self._captures.pop(reply.number, None)
-        if capture_s is None or reply.outcome is not Outcome.RESULT:
+        sent = self._captures.pop(reply.number, None)
+        if sent is None or reply.outcome is not Outcome.RESULT:
             return
+        capture_s, jpeg = sent
         seen: tuple[Track, ...] = ()
         if capture_s > self._newest_s:
             self._newest_s = capture_s
             self._tracks = self._tracker.update(capture_s, reply.detections)
             seen = tuple(track for track in self._tracks if track.last_seen_s == capture_s)
+            found = tuple(each.box for each in reply.detections if each.label == "face")
+            lost = tuple(track.box for track in self._tracks if track.last_seen_s != capture_s)
+            self._looked = Looked(capture_s, jpeg, found, lost)
         self.watcher.answered(Answered(reply.number, capture_s, deliver.server_id, reply.detections, seen))
 
 

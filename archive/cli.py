@@ -36,6 +36,7 @@ def demo(
     all_: Annotated[bool, typer.Option("--all", help="Every face of every picture, not only the best ones.")] = False,
     duration: Annotated[float | None, typer.Option(min=0.0, help="End after so many seconds.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the gallery; a free one if it is taken.")] = 8090,
+    embedded: Annotated[bool, typer.Option("--embedded", help="Brokers in Python, also beside Mosquitto.")] = False,
     preview: Annotated[bool, typer.Option("--preview/--no-preview", help="A page with what the camera sees.")] = True,
     blur: Annotated[bool, typer.Option("--blur", help="Faces cannot be known on that page.")] = False,
     log_level: Log = LogLevel.ERROR,
@@ -56,7 +57,7 @@ def demo(
         from archive.demo import Demo, DemoOptions
         from archive.demo_view import table_view
 
-        options = DemoOptions(camera, chosen, all_, duration, port, preview, blur)
+        options = DemoOptions(camera, chosen, all_, duration, port, embedded, preview, blur)
         await Demo(options, table_view(Console(highlight=False))).run()
 
     running.run("demo", work)

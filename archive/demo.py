@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archive.broker.private import STORE, PrivateBroker
+from archive.broker.private import STORE, Kind, PrivateBroker
 from archive.broker_config import BrokerConfig
 from archive.camera import FaceCamera
 from archive.camera_config import CameraConfig
@@ -47,6 +47,7 @@ class DemoOptions:
     all: bool = False
     duration_s: float | None = None
     gallery_port: int = 8090
+    embedded: bool = False  # brokers of our own, though Mosquitto is installed
     preview: bool = False
     blur: bool = False
 
@@ -74,9 +75,10 @@ class Demo:
         """Raises ConfigError, DeviceError."""
         with tempfile.TemporaryDirectory(prefix="tagalong-archive-") as name, self._view:
             folder = Path(name)
+            kind: Kind | None = "embedded" if self.options.embedded else None
             self.local, self.remote = (
-                PrivateBroker("local", folder / "local"),
-                PrivateBroker("remote", folder / "remote"),
+                PrivateBroker("local", folder / "local", kind=kind),
+                PrivateBroker("remote", folder / "remote", kind=kind),
             )
             if self.local.warning:
                 self._view.say(self.local.warning)

@@ -7,6 +7,7 @@ picture is worth keeping all the same: it is filed as `undated`, or of an unknow
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +18,12 @@ from protos.messages import Box
 NO_TRACK = "untracked"
 MAX_FIELD = 256  # characters of one field; longer ones are cut
 MAX_NAME = 64  # of a robot or a track
+MAX_NAME_BYTES = 80  # in UTF-8; percent-encoded three times as many, and a file system's names have 255 at most
+_UNFIT = re.compile(  # what MQTT has no place for: brokers hang up on whoever sends it
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
@@ -45,18 +52,18 @@ class Face:
         }
         if self.time is not None:
             fields["time"] = to_text(self.time)
-        return {name: text for name, text in fields.items() if text}
+        return {name: plain(text) for name, text in fields.items() if text}
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], robot: str) -> Self:
         """Never fails. `robot` is the topic's, which the broker may have checked; a field cannot contradict it."""
         return cls(
             robot=robot,
-            track=fields.get("track", "")[:MAX_NAME].strip() or NO_TRACK,
+            track=short_name(fields.get("track", "")) or NO_TRACK,
             time=from_text(fields.get("time", "")),
             confidence=_share(fields.get("confidence", "")),
             box=_box(fields.get("box", "")),
-            edge=fields.get("edge", "")[:MAX_FIELD],
+            edge=plain(fields.get("edge", "")[:MAX_FIELD]),
             quality=_share(fields.get("quality", "")),
         )
 
@@ -67,9 +74,19 @@ class Face:
         return replace(self, time=None)
 
 
+def plain(text: str) -> str:
+    """Without the characters that MQTT has no place for."""
+    return _UNFIT.sub("_", text)
+
+
+def short_name(text: str) -> str:
+    """A name as it can be a user property and a part of a key."""
+    return plain(text[:MAX_NAME]).encode()[:MAX_NAME_BYTES].decode(errors="ignore").strip()
+
+
 def to_text(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds: 2026-11-27T10:54:03.123456Z."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def from_text(text: str) -> datetime | None:

@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from archive.bucket import Bucket
@@ -46,13 +46,14 @@ class Line:
             data = json.loads(text)
             key = Key.parse(data["key"])
             stored = from_text(data["stored"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         if key is None or stored is None:
             return None
         fields = {name: value for name, value in data.items() if isinstance(value, str)}
+        face = replace(Face.from_fields(fields, key.robot), track=key.track)
         size = data.get("bytes")
-        return cls(data["key"], Face.from_fields(fields, key.robot), stored, size if isinstance(size, int) else 0)
+        return cls(data["key"], face, stored, size if isinstance(size, int) else 0)
 
 
 class Index:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from archive.bucket import Bucket, Found, StorageError
+from archive.bucket import Bucket, Found
 from archive.index import Index, Line, lines_in
 from archive.keys import INDEX
 from archive.rules import Rule, Rules
@@ -58,7 +58,6 @@ class IndexReader:
         """Newest first; `undated` last."""
         async with self._looking:
             if self._clock() - self._days_s >= FRESH_S:
-                self._check_folder()
                 self._days = await self._index.days()
                 self._days_s = self._clock()
                 self._locks = {day: lock for day, lock in self._locks.items() if day in self._days or lock.locked()}
@@ -125,11 +124,6 @@ class IndexReader:
     def _make_room(self) -> None:
         while len(self._held) > 1 and sum(len(held.day.lines) for held in self._held.values()) > self._max_lines:
             self._held.popitem(last=False)
-
-    def _check_folder(self) -> None:
-        """A folder that is gone lists as empty, which would be a lie."""
-        if self._bucket.is_local and not self._bucket.folder.is_dir():
-            raise StorageError(f"storage.url: {self._bucket.folder} is not there any more. Is its disk still mounted?")
 
 
 def _by_path(part: Found) -> str:

@@ -43,8 +43,10 @@ class Key:
             return None
         time = None
         if name[1] is not None:
-            try:
-                time = datetime.fromisoformat(f"{parts[0]}T{name[1]}").replace(tzinfo=UTC)  # strptime is 20 times slower
+            try:  # strptime takes 30 times as long
+                time = datetime.fromisoformat(f"{parts[0]}T{name[1]}").replace(
+                    tzinfo=UTC
+                )
             except ValueError:
                 return None
         return cls(parts[0], unquote(parts[1]), unquote(parts[2]), time, name[2])
@@ -60,5 +62,5 @@ def is_day(text: str) -> bool:
 
 def segment(name: str) -> str:
     """One part of a path: no separators, no `.` or `..`, nothing that a shell, a URL or a file system reads as more."""
-    text = quote(name, safe="") or "%00"
+    text = quote(name, safe="", errors="replace") or "%00"
     return "%2E" + text[1:] if text.startswith(".") else text

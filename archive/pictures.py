@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from common.errors import BadImageError
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KEYWORD = "tagalong"  # of the PNG's text chunk; in a JPEG the comment holds the same JSON
 PNG_LEVEL = 3  # zlib; 6 takes twice as long for 3 % fewer bytes
 MAX_TEXT = 4096  # of a picture's own fields
+# The limit is ours to check. Once and for all: `catch_warnings` in two threads leaves the filters of either behind.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class Format(StrEnum):
@@ -47,7 +49,7 @@ def fields_in(payload: bytes) -> dict[str, str]:
         text = text.decode("utf-8", "replace")
     try:
         found = json.loads(text) if len(text) <= MAX_TEXT else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}
@@ -63,9 +65,7 @@ def to_png(payload: bytes, fields: Mapping[str, str], max_px: int) -> bytes:
         if image.width * image.height > max_px:
             raise BadImageError(f"a picture of {image.width}x{image.height} is larger than {max_px} pixels")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a truncated or odd file is told by a warning at times
-                image.load()
+            image.load()
         except Exception as error:  # decoders raise whatever they trip over
             raise BadImageError(f"the {image.format} cannot be unpacked: {error}") from error
         if image.format == "PNG":
@@ -88,9 +88,9 @@ def _write(image: Image.Image, fields: Mapping[str, str], format: Format, qualit
 def _opened(payload: bytes) -> Image.Image:
     """Reads the header only."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours to check
-            return Image.open(io.BytesIO(payload), formats=("PNG", "JPEG"))
-    except Exception as error:  # whatever a parser trips over, it is the sender's picture
+        return Image.open(io.BytesIO(payload), formats=("PNG", "JPEG"))
+    except UnidentifiedImageError as error:
         start = payload[:8].hex(" ")
         raise BadImageError(f"{len(payload)} bytes that are neither PNG nor JPEG (they begin with {start})") from error
+    except Exception as error:  # whatever a parser trips over, it is the sender's picture
+        raise BadImageError(f"a picture of {len(payload)} bytes cannot be read: {error}") from error

@@ -56,13 +56,16 @@ class Rule:
         try:
             data = json.loads(text)
             at, before = from_text(data["at"]), data.get("before")
-            if at is None or (before and from_text(before) is None):
+            names = [data.get("robot"), data.get("track")]
+            if at is None or (before is not None and from_text(before) is None):
                 return None
-            rule = cls(at, data.get("robot"), data.get("track"), from_text(before) if before else None, path)
+            if not all(name is None or (isinstance(name, str) and name) for name in names):
+                return None
+            rule = cls(at, *names, None if before is None else from_text(before), path)
             if (rule.robot, rule.track, rule.before) == (None, None, None):
                 return None
             return replace(rule, is_done=data.get("done") is True)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
 

@@ -84,7 +84,6 @@ class Spool:
             db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=2)
             db.execute("PRAGMA locking_mode=EXCLUSIVE")  # one forwarder a queue; and no shared memory is needed
             db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")  # each commit is on the disk before a message is acknowledged
             db.execute("PRAGMA journal_size_limit=16000000")
             db.execute("PRAGMA cache_size=-2000")  # 2 MB: pictures are read once
             db.executescript(SCHEMA)
@@ -102,7 +101,7 @@ class Spool:
     def put(self, entries: Sequence[Entry], now_s: float) -> int:
         """All or none. One that is there already is not taken twice; how many were new. Raises SpoolError."""
         new = 0
-        with self._writing() as db:
+        with self._writing(is_synced=True) as db:
             self._make_room(db, sum(len(entry.payload) + OWN_BYTES for entry in entries), now_s)
             for entry in entries:
                 size = len(entry.payload) + OWN_BYTES
@@ -127,7 +126,10 @@ class Spool:
         return next(iter(self._read("SELECT {} FROM face WHERE id = ?", (number,), 0)), None)
 
     def remove(self, numbers: Sequence[int]) -> set[int]:
-        """They have arrived; those of them that were still there. Raises SpoolError."""
+        """They have arrived; those of them that were still there. Raises SpoolError.
+
+        A power cut may bring them back; they are sent again then.
+        """
         with self._writing() as db:
             return self._delete(db, f"id IN ({','.join('?' * len(numbers))})", tuple(numbers))
 
@@ -174,9 +176,11 @@ class Spool:
         return set(gone)
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self, is_synced: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction. `is_synced`: it is on the disk at the end, also after a power cut."""
         with self._lock:
             db = self._open_db()
+            db.execute(f"PRAGMA synchronous={'FULL' if is_synced else 'NORMAL'}")
             before = self.count, self.bytes, self.dropped
             self.dropped = Dropped(before[2].size, before[2].age, before[2].disk)
             try:

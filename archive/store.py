@@ -118,7 +118,7 @@ class Store:
         backoff = Backoff(0.5, 10.0)
         while True:
             try:
-                await self._write([each.accepted for each in judged if each.accepted is not None], now)
+                await self._write([each.accepted for each in judged if each.accepted is not None])
                 break
             except StorageError as error:
                 self._told(error)
@@ -154,7 +154,7 @@ class Store:
             return _Judged(mail, None)
         return _Judged(mail, accepted)
 
-    async def _write(self, some: Sequence[Accepted], now: datetime) -> None:
+    async def _write(self, some: Sequence[Accepted]) -> None:
         """All objects, then their lines. Raises StorageError."""
         unique = {str(each.key): each for each in some}
         if not unique:
@@ -166,8 +166,9 @@ class Store:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        lines = [Line(key, each.face, now, len(each.png)) for key, each in unique.items()]
-        await self.index.add(lines, now)
+        stored = datetime.now(UTC)
+        lines = [Line(key, each.face, stored, len(each.png)) for key, each in unique.items()]
+        await self.index.add(lines, stored)
         for line in lines:
             self._on_stored(line)
 

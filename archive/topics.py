@@ -3,13 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from archive.face import MAX_NAME
+from archive.face import MAX_NAME, MAX_NAME_BYTES, plain
 from common.errors import ConfigError
 
 LOCAL = "tagalong/{robot}/faces"
 REMOTE = "archive/{robot}/faces"
 RECEIPTS = "archive-receipts"
-_FORBIDDEN = re.compile(r"[+#/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +45,22 @@ class FaceTopic:
                 found = level
             elif want != level:
                 return None
-        return found if found and len(found) <= MAX_NAME else None
+        return found if is_robot(found) else None
+
+
+def is_robot(name: str) -> bool:
+    """Whether it can be one level of a topic, and one part of a key."""
+    if not 0 < len(name) <= MAX_NAME or name in (".", "..") or name[0] == "$" or set("+#/") & set(name):
+        return False
+    return plain(name) == name and len(name.encode()) <= MAX_NAME_BYTES
 
 
 def check_robot(name: str, setting: str = "robot_id") -> str:
     """The name, if it can be one level of a topic. Raises ConfigError that names the setting."""
-    if not name or len(name) > MAX_NAME or name in (".", "..") or name[0] == "$" or _FORBIDDEN.search(name):
+    if not is_robot(name):
         raise ConfigError(
-            f"{setting}: {name!r} cannot be part of an MQTT topic. Take 1 to {MAX_NAME} characters without / + # and "
+            f"{setting}: {name!r} cannot be part of an MQTT topic. Take 1 to {MAX_NAME} characters "
+            f"({MAX_NAME_BYTES} bytes) without / + # and "
             "control characters, not beginning with $; for example rover-1"
         )
     return name

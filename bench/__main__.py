@@ -1,4 +1,4 @@
-"""`python -m bench track|offload|robomaster|tryon|transport|all [--json]`."""
+"""`python -m bench track|offload|robomaster|tryon|archive|transport|all [--json]`."""
 
 import importlib
 import sys
@@ -9,6 +9,7 @@ BENCHES = {
     "offload": "what does a frame's way over a real edge server cost?",
     "robomaster": "how fast are a RoboMaster's binary frames read?",
     "tryon": "how long do pose, parsing and try-on take for one picture?",
+    "archive": "how many faces a second go from publish to stored object, and how soon?",
     "transport": "what does a large tensor's way between two processes cost?",
 }
 

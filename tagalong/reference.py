@@ -8,11 +8,13 @@ from types import UnionType
 from typing import Any
 
 import annotated_types
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from robot.robomaster.config import Ipv4
+
+Told = dict[tuple[type[BaseModel], ...], str]  # models whose keys stand on the page, and where
 
 HEAD = """# Configuration
 
@@ -32,13 +34,16 @@ handover:
 ```
 
 In the environment a dot becomes two underscores: `TAGALONG_ROBOT__SERVO__KEEP_DISTANCE_M=1.2`,
-`TAGALONG_EDGE__SCHEDULER__CAPACITY=16`, `TAGALONG_MIRROR__PORT=9443`. Values are read as YAML. A scenario's
+`TAGALONG_EDGE__SCHEDULER__CAPACITY=16`, `TAGALONG_ARCHIVE_STORE__RETENTION_DAYS=30`. Values are read as YAML. A scenario's
 `robot:` takes the robot's keys too.
 """
 
 
 def page() -> str:
     """The whole page, as Markdown."""
+    from archive.camera_config import CameraConfig
+    from archive.config import ForwardConfig, GalleryConfig, LogConfig, StoreConfig
+    from archive.running import ENV_PREFIX as ARCHIVE_PREFIX
     from edge_server.config import ENV_PREFIX as EDGE_PREFIX
     from edge_server.config import EdgeConfig
     from mirror.config import ENV_PREFIX as MIRROR_PREFIX
@@ -47,18 +52,24 @@ def page() -> str:
     from robot.config import RobotConfig
 
     parts = [HEAD]
+    told: Told = {}
     for title, model, prefix in (
         ("Robot", RobotConfig, ROBOT_PREFIX),
         ("Edge server", EdgeConfig, EDGE_PREFIX),
         ("Mirror", MirrorConfig, MIRROR_PREFIX),
+        ("Archive: camera", CameraConfig, f"{ARCHIVE_PREFIX}_CAMERA"),
+        ("Archive: log", LogConfig, f"{ARCHIVE_PREFIX}_LOG"),
+        ("Archive: forward", ForwardConfig, f"{ARCHIVE_PREFIX}_FORWARD"),
+        ("Archive: store", StoreConfig, f"{ARCHIVE_PREFIX}_STORE"),
+        ("Archive: gallery", GalleryConfig, f"{ARCHIVE_PREFIX}_GALLERY"),
     ):
         parts.append(f"## {title}\n\nEnvironment: `{prefix}__...`\n")
-        parts.extend(_tables(model, ""))
+        parts.extend(_tables(model, "", title, told))
     return "\n".join(parts)
 
 
-def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """One table for the model's own fields, then those of the models in it."""
+def _tables(model: type[BaseModel], prefix: str, title: str, told: Told) -> Iterator[str]:
+    """One table for the model's own fields, then those of the models in it; of one that stands above already, where."""
     rows, inner = [], []
     for name, info in model.model_fields.items():
         key = f"{prefix}{name}"
@@ -73,16 +84,20 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
         is_list = "tuple" in str(info.annotation) or "list" in str(info.annotation)
         listed = " (a list)" if is_list else ""
         inner_prefix = "" if is_list else f"{key}."
+        if tuple(models) in told:
+            yield f"### `{key}`{listed}\n\n{_clean(info.description)} Its keys are {told[tuple(models)]}.\n"
+            continue
+        told[tuple(models)] = f"those of `{key}` under [{title}](#{title.lower().replace(':', '').replace(' ', '-')})"
         if len(models) == 1:
             yield f"### `{key}`{listed}\n\n{_clean(info.description or models[0].__doc__)}\n"
-            yield from _tables(models[0], inner_prefix)
+            yield from _tables(models[0], inner_prefix, title, told)
             continue
         yield f"### `{key}`{listed}\n\n{_clean(info.description)}\n"
         for each in models:
             kind = each.model_fields.get("kind")
             tag = f"`{key}`, `kind: {kind.default}`" if kind is not None else f"`{key}`"
             yield f"#### {tag}\n\n{_clean(each.__doc__)}\n"
-            yield from _tables(each, inner_prefix)
+            yield from _tables(each, inner_prefix, title, told)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -114,6 +129,7 @@ def _type(annotation: Any) -> str:
         str: "text",
         bool: "true, false",
         Path: "path",
+        SecretStr: "text",
         type(None): "nothing",
         Any: "anything",
     }
