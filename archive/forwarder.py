@@ -63,8 +63,7 @@ class Forwarder:
         self.spool = Spool(spool.path or default_path(), spool.max_mb, spool.max_age_s, spool.keep_free_mb)
         self._window = Window(config.window, config.resend_s)
         self._id = client_id(config.remote, "forward")
-        # Brokers let a user read the receipts of that name (deploy/mosquitto/acl).
-        self._reply_to = receipts.topic_of(config.remote.username or self._id) if config.confirm == "store" else ""
+        self._reply_to = receipts.topic_of(self._id) if config.confirm == "store" else ""
         self._more = asyncio.Event()  # something to send
         self._arrived: dict[int, str] = {}  # number -> outcome
         self._going_bytes = 0
@@ -214,7 +213,7 @@ class Forwarder:
                 json.loads(entry.fields),
                 content_type_of(entry.payload),
                 self._reply_to,
-                str(number).encode() if self._reply_to else b"",
+                receipts.ticket(self.spool.name, number) if self._reply_to else b"",
             )
         except RefusedError as error:
             if error.is_final:
@@ -239,7 +238,7 @@ class Forwarder:
     async def _read_receipts(self, mqtt: Mqtt) -> None:
         while True:
             for mail in await mqtt.next_mail(TAKE_AT_ONCE):
-                receipt = receipts.read(mail.payload)
+                receipt = receipts.read(mail.payload, self.spool.name)
                 self._settle(receipt.stored, "delivered")
                 self._settle(receipt.refused, "rejected")
                 mqtt.acknowledge(mail)

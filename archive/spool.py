@@ -6,6 +6,7 @@ oldest, or commits many messages with one sync. All methods block; call them in 
 
 import contextlib
 import os
+import secrets
 import shutil
 import sqlite3
 import threading
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS face (
     payload BLOB NOT NULL,
     UNIQUE (robot, time, hash)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY) STRICT;
 """
 MB = 1_000_000
 DROP_AT_ONCE = 256
@@ -71,6 +73,8 @@ class Spool:
     ) -> None:
         self.path = path
         self.dropped = Dropped()
+        self.name = ""
+        """Of this very file: its numbers begin at 1, as every file's do."""
         self.count = 0
         self.bytes = 0
         self._max_bytes, self._max_age_s, self._keep_free = max_mb * MB, max_age_s, keep_free_mb * MB
@@ -87,6 +91,9 @@ class Spool:
             db.execute("PRAGMA journal_size_limit=16000000")
             db.execute("PRAGMA cache_size=-2000")  # 2 MB: pictures are read once
             db.executescript(SCHEMA)
+            if db.execute("SELECT count(*) FROM about").fetchone()[0] == 0:
+                db.execute("INSERT INTO about VALUES (?)", (secrets.token_hex(8),))
+            self.name = db.execute("SELECT name FROM about").fetchone()[0]
             self.count, self.bytes = db.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM face").fetchone()
         except (OSError, sqlite3.Error) as error:
             advice = "Is another forwarder using it?" if "locked" in str(error) else "Give another spool.path."
