@@ -1,5 +1,6 @@
 """How a broker is reached; the same for every program of the archive."""
 
+import re
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -51,12 +52,12 @@ class BrokerConfig(Strict):
     @field_validator("url")
     @classmethod
     def _is_address(cls, url: str) -> str:
-        parts = urlsplit(url)
         try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in PORTS or not parts.hostname or port == -1 or parts.path not in ("", "/") or parts.query:
+            parts = urlsplit(url)
+            is_one = parts.scheme in PORTS and parts.port != 0 and _is_host(parts.hostname or "")
+        except ValueError:  # of the port, or brackets that do not match
+            is_one = False
+        if not is_one or parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ValueError("write mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS")
         if parts.username is not None:
             raise ValueError("leave the login out of the address; use username and password")
@@ -72,7 +73,7 @@ class BrokerConfig(Strict):
 
     @property
     def is_tls(self) -> bool:
-        return self.url.startswith("mqtts:")
+        return urlsplit(self.url).scheme == "mqtts"
 
     @property
     def host(self) -> str:
@@ -81,3 +82,11 @@ class BrokerConfig(Strict):
     @property
     def port(self) -> int:
         return urlsplit(self.url).port or PORTS[urlsplit(self.url).scheme]
+
+
+def _is_host(name: str) -> bool:
+    """Whether the resolver can be asked for it."""
+    try:
+        return bool(name.encode("idna")) and not re.search(r"\s", name)
+    except UnicodeError:
+        return False

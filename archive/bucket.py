@@ -8,9 +8,10 @@ right after one of them (seen in 7 to 30 % of ends). This file alone knows its t
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +26,9 @@ from common.errors import ConfigError, DeviceError
 
 T = TypeVar("T")
 LIST_AT_ONCE = 1000
-THREADS = 24  # requests under way; with a disk, syncs that it can put together
+THREADS = 32  # requests under way; with a disk, syncs that it can put together
 PROBE = "index/.writable"
+MAX_HEADER = 256  # characters of one field: S3 takes 2 kB in all, Swift 256 each
 NO_RIGHT = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, PermissionError)
 
 
@@ -47,6 +49,16 @@ class Found:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One object to be written; `fields` become its metadata where there is a place for it."""
+
+    path: str
+    data: bytes = field(repr=False)
+    content_type: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
 class Bucket:
     """One place for objects. Paths have `/` between their parts, none at the ends."""
 
@@ -59,7 +71,18 @@ class Bucket:
 
     async def put(self, path: str, data: bytes, content_type: str, fields: Mapping[str, str] | None = None) -> None:
         """Whole or not at all; on a disk it is there after a power cut, too. Raises StorageError."""
-        await self._call(path, self._put, path, data, content_type, fields or {})
+        await self.put_all([Blob(path, data, content_type, fields or {})])
+
+    async def put_all(self, blobs: Sequence[Blob]) -> None:
+        """At the same time. Raises the first StorageError after all were tried; some may be there then."""
+        results = await asyncio.gather(
+            *(self._call(blob.path, self._put, blob) for blob in blobs), return_exceptions=True
+        )
+        if failed := [result for result in results if isinstance(result, BaseException)]:
+            raise failed[0]
+        folders = {folder for result in results if isinstance(result, set) for folder in result}
+        if folders:
+            await self._call(blobs[0].path, _sync, *folders)  # the names of the files
 
     async def get(self, path: str) -> bytes | None:
         """None when there is no such object. Raises StorageError."""
@@ -105,13 +128,18 @@ class Bucket:
             raise StorageError(f"storage.url: {self.folder} is not there any more. Is its disk still mounted?")
         return function(*arguments)
 
-    def _put(self, path: str, data: bytes, content_type: str, fields: Mapping[str, str]) -> None:
-        if self.is_local:  # files have no place for fields; the picture holds them itself
-            obstore.put(self._store, path, data)
-            _sync(self.folder, path)
-            return
-        attributes = {"Content-Type": content_type, **{name: _header(text) for name, text in fields.items()}}
-        obstore.put(self._store, path, data, attributes=attributes, use_multipart=False)
+    def _put(self, blob: Blob) -> set[Path]:
+        """Folders that have to be synced, on a disk."""
+        if not self.is_local:
+            attributes = {"Content-Type": blob.content_type, **{n: _header(text) for n, text in blob.fields.items()}}
+            obstore.put(self._store, blob.path, blob.data, attributes=attributes, use_multipart=False)
+            return set()
+        file = self.folder / blob.path  # files have no place for fields; a picture holds them itself
+        is_new = not file.parent.is_dir()
+        obstore.put(self._store, blob.path, blob.data)
+        _sync(file)
+        above = {folder for folder in file.parents if folder == self.folder or self.folder in folder.parents}
+        return above if is_new else {file.parent}
 
     def _get(self, path: str) -> bytes | None:
         try:
@@ -164,7 +192,7 @@ def folder_of(url: str) -> Path:
 
 def _open(config: StorageConfig) -> Any:
     scheme = urlsplit(config.url).scheme
-    if scheme == "file":
+    if scheme == "file" and config.url.startswith("file://") and config.url != "file://":
         folder = folder_of(config.url)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -187,7 +215,8 @@ def _open(config: StorageConfig) -> Any:
     try:
         return from_url(config.url, **options)
     except (exceptions.BaseError, ValueError) as error:
-        raise ConfigError(f"storage.url: {config.url} cannot be used ({error})") from error
+        first = " ".join(str(error).partition("Debug source")[0].split())
+        raise ConfigError(f"storage.url: {config.url} cannot be used ({first})") from error
 
 
 def _s3(config: StorageConfig) -> dict[str, Any]:
@@ -206,15 +235,16 @@ def _s3(config: StorageConfig) -> dict[str, Any]:
 
 
 def _header(text: str) -> str:
-    """What HTTP headers can hold; reads back by percent-decoding."""
-    return quote(text, safe=" ,.:/@=+-_") if not text.isascii() or not text.isprintable() else text
+    """What HTTP headers can hold and signatures leave alone; reads back by percent-decoding."""
+    if text.isascii() and text.isprintable() and "%" not in text and text == " ".join(text.split()):
+        return text[:MAX_HEADER]
+    return re.sub("%.?$", "", quote(text, safe=",.:/@=+-_")[:MAX_HEADER])
 
 
-def _sync(top: Path, path: str) -> None:
-    """Contents and names to the disk: the file, and each folder down to it, as any of them may be new."""
-    file = top / path
-    for each in (file, *(folder for folder in file.parents if folder == top or top in folder.parents)):
-        number = os.open(each, os.O_RDONLY)
+def _sync(*paths: Path) -> None:
+    """Contents of a file, names in a folder: to the disk."""
+    for path in paths:
+        number = os.open(path, os.O_RDONLY)
         try:
             os.fsync(number)
         finally:

@@ -52,7 +52,7 @@ class Face:
         }
         if self.time is not None:
             fields["time"] = to_text(self.time)
-        return {name: plain(text) for name, text in fields.items() if text}
+        return {name: plain(text[:MAX_FIELD]) for name, text in fields.items() if text}
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], robot: str) -> Self:

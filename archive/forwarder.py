@@ -141,7 +141,7 @@ class Forwarder:
                 raise BadImageError(f"{mail.topic!r} names no robot")
             if len(mail.payload) > self._max_payload:
                 raise BadImageError(f"{len(mail.payload)} bytes are more than max_payload_mb allows")
-            fields = dict(mail.fields) or fields_in(mail.payload)
+            fields = fields_in(mail.payload) | dict(mail.fields)
         except BadImageError as error:
             self.counts.add("refused")
             log.warning("refused a message on %s: %s", mail.topic, error)
@@ -157,6 +157,7 @@ class Forwarder:
         if self._reply_to and self.config.qos:
             await mqtt.subscribe_to(self._reply_to, 1)
         self._window.connected(time.monotonic())
+        self._going_bytes = 0  # also those of tasks that were cancelled before they began
         self._remote_mqtt = mqtt
         self.remote.up()
         try:
@@ -260,6 +261,7 @@ class Forwarder:
                     removed = await asyncio.to_thread(self.spool.remove, some)
                 except SpoolError as error:
                     log.error("%s; tries again", error)
+                    await asyncio.sleep(PAUSE_S)
                     break
                 for number in some:
                     outcome = self._arrived.pop(number)

@@ -31,7 +31,7 @@ def accept(mail: Mail, topic: FaceTopic, config: StoreConfig, now: datetime) -> 
         raise BadImageError(f"{mail.topic!r} names no robot")
     if len(mail.payload) > config.max_payload_mb * 1e6:
         raise BadImageError(f"{len(mail.payload)} bytes are more than max_payload_mb ({config.max_payload_mb:g})")
-    fields = dict(mail.fields) or fields_in(mail.payload)
+    fields = fields_in(mail.payload) | dict(mail.fields)
     said = Face.from_fields(fields, robot)
     face = said.trusted(now, config.clock_ahead_s, OLDEST)
     png = to_png(mail.payload, face.fields(), config.max_image_px)

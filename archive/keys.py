@@ -44,9 +44,7 @@ class Key:
         time = None
         if name[1] is not None:
             try:  # strptime takes 30 times as long
-                time = datetime.fromisoformat(f"{parts[0]}T{name[1]}").replace(
-                    tzinfo=UTC
-                )
+                time = datetime.fromisoformat(f"{parts[0]}T{name[1]}").replace(tzinfo=UTC)
             except ValueError:
                 return None
         return cls(parts[0], unquote(parts[1]), unquote(parts[2]), time, name[2])

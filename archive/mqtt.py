@@ -6,8 +6,10 @@ Neither will do where nothing may be lost, so this class reaches below it, in th
 
 import asyncio
 import ssl
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 import aiomqtt
@@ -24,6 +26,7 @@ LOGIN_REFUSED = (4, 5, 134, 135)  # MQTT 3.1.1: bad user or password, not author
 FINAL = (144, 149, 153)  # MQTT 5: topic name invalid, packet too large, payload format invalid
 NOBODY = 16  # MQTT 5: no matching subscribers
 WEEK_S = 7 * 86_400
+GOODBYE_S = 2.0
 
 
 class BrokerError(LinkError):
@@ -99,12 +102,40 @@ class Mqtt(aiomqtt.Client):
         """Raises BrokerError, with what to do about it."""
         try:
             return await super().__aenter__()
-        except MqttConnectError as error:
-            raise BrokerError(self._why_not(error)) from error
-        except (aiomqtt.MqttError, ssl.SSLError) as error:
-            raise BrokerError(
-                f"{self._setting}.url: nobody to talk to at {self._config.url} ({error}). Is a broker running there?"
-            ) from error
+        except BaseException as error:
+            self._hang_up()
+            if isinstance(error, MqttConnectError):
+                raise BrokerError(self._why_not(error)) from error
+            if isinstance(error, aiomqtt.MqttError | ssl.SSLError):
+                raise BrokerError(
+                    f"{self._setting}.url: nobody to talk to at {self._config.url} ({error}). {self._advice(error)}"
+                ) from error
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Says goodbye to who listens. Whoever does not is left, and hides no error that came before."""
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await super().__aexit__(kind, error, trace)
+        except (aiomqtt.MqttError, TimeoutError):
+            pass
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """paho keeps the socket, and aiomqtt a task for it, when a broker does not answer."""
+        self._client._sock_close()
+        if self._disconnected.done() and not self._disconnected.cancelled():
+            self._disconnected.exception()  # read; asyncio complains of errors that nobody has read
+
+    def _advice(self, error: Exception) -> str:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return f"Check {self._setting}.tls.authority, and that the broker's certificate is for {self._config.host}"
+        if self._config.is_tls and "SSL" in str(error):
+            return f"Does it speak TLS there, and does {self._setting}.tls have the certificate that it asks for?"
+        return "Is a broker running there?"
 
     def _why_not(self, error: MqttConnectError) -> str:
         code = getattr(error.rc, "value", error.rc)
@@ -152,7 +183,7 @@ class Mqtt(aiomqtt.Client):
         properties = _publish(fields or {}, content_type, reply_to, reply_id) if self._config.protocol == "5" else None
         try:
             info = self._client.publish(topic, payload, qos, False, properties)
-        except ValueError as error:  # a topic or payload that MQTT cannot hold
+        except (ValueError, struct.error) as error:  # a topic, field or payload that MQTT cannot hold
             raise RefusedError(topic, str(error), is_final=True) from error
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise BrokerError(f"{self._config.url}: {paho.error_string(info.rc)}")

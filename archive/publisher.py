@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 UNDER_WAY = 20  # messages sent and not yet confirmed; Mosquitto takes so many by default
 TRY_AGAIN_S = 2.0
+BEST_EFFORT_WAITING = 20  # messages of QoS 0 that may wait for the socket
 OUTCOMES = (
     "offered",  # to be published: all below but `skipped` and `limited` add up to it, with those that wait
     "published",
@@ -81,20 +82,25 @@ class Publisher:
 
     async def _send_all(self, mqtt: Mqtt) -> None:
         self.link.up()
-        places = asyncio.Semaphore(UNDER_WAY)
         async with asyncio.TaskGroup() as group:
             group.create_task(mqtt.gone(), name="local broker is watched")
-            while True:
-                await places.acquire()
-                while not self._outbox:
-                    self._filled.clear()
-                    await self._filled.wait()
-                letter = self._outbox.popleft()
-                self._sending += 1
-                group.create_task(self._send(mqtt, letter, places), name="a face goes out")
+            for _ in range(UNDER_WAY):
+                group.create_task(self._send_on(mqtt), name="faces go out")
 
-    async def _send(self, mqtt: Mqtt, letter: Letter, places: asyncio.Semaphore) -> None:
+    async def _send_on(self, mqtt: Mqtt) -> None:
+        """One after the other. A letter is never between the outbox and `_send`, where a break would lose it."""
+        while True:
+            while not self._outbox:
+                self._filled.clear()
+                await self._filled.wait()
+            await self._send(mqtt, self._outbox.popleft())
+
+    async def _send(self, mqtt: Mqtt, letter: Letter) -> None:
+        self._sending += 1
         try:
+            if self._config.qos == 0 and mqtt.backlog > BEST_EFFORT_WAITING:
+                self.counts.add("dropped")
+                return
             kind = content_type_of(letter.image)
             await mqtt.send(self._topic, letter.image, self._config.qos, letter.face.fields(), kind)
             self.counts.add("published")
@@ -111,7 +117,6 @@ class Publisher:
             raise
         finally:
             self._sending -= 1
-            places.release()
 
     def _back(self, letter: Letter) -> None:
         """Not sent: first in line again, unless there is no room for it."""

@@ -83,6 +83,7 @@ class Spool:
 
     def open(self) -> None:
         """Raises ConfigError when there can be no such file, or another forwarder has it."""
+        db = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=2)
@@ -96,6 +97,8 @@ class Spool:
             self.name = db.execute("SELECT name FROM about").fetchone()[0]
             self.count, self.bytes = db.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM face").fetchone()
         except (OSError, sqlite3.Error) as error:
+            if db is not None:
+                db.close()
             advice = "Is another forwarder using it?" if "locked" in str(error) else "Give another spool.path."
             raise ConfigError(f"spool.path: {self.path} cannot be used ({error}). {advice}") from error
         self._db = db
@@ -109,7 +112,7 @@ class Spool:
         """All or none. One that is there already is not taken twice; how many were new. Raises SpoolError."""
         new = 0
         with self._writing(is_synced=True) as db:
-            self._make_room(db, sum(len(entry.payload) + OWN_BYTES for entry in entries), now_s)
+            self._make_room(db, sum(len(each.payload) + OWN_BYTES for each in entries if not _is_in(db, each)), now_s)
             for entry in entries:
                 size = len(entry.payload) + OWN_BYTES
                 row = (entry.hash, entry.time, entry.robot, entry.fields, now_s, size, entry.payload)
@@ -125,11 +128,11 @@ class Spool:
         return new
 
     def after(self, number: int, at_most: int, max_bytes: int) -> list[Entry]:
-        """Those behind that one, oldest first; at least one, else not more than so many bytes."""
+        """Those behind that one, oldest first; at least one, else not more than so many bytes. Raises SpoolError."""
         return self._read("SELECT {} FROM face WHERE id > ? ORDER BY id LIMIT ?", (number, at_most), max_bytes)
 
     def one(self, number: int) -> Entry | None:
-        """None when it is not there any more."""
+        """None when it is not there any more. Raises SpoolError."""
         return next(iter(self._read("SELECT {} FROM face WHERE id = ?", (number,), 0)), None)
 
     def remove(self, numbers: Sequence[int]) -> set[int]:
@@ -208,11 +211,17 @@ class Spool:
     def _read(self, query: str, values: tuple[int, ...], max_bytes: int) -> list[Entry]:
         entries: list[Entry] = []
         with self._lock:
-            for row in self._open_db().execute(query.format("robot, time, hash, fields, payload, taken_s, id"), values):
-                entries.append(Entry(*row))
-                max_bytes -= len(entries[-1].payload)
-                if max_bytes < 0:
-                    break
+            db = self._open_db()
+            try:
+                for row in db.execute(query.format("robot, time, hash, fields, payload, taken_s, id"), values):
+                    entries.append(Entry(*row))
+                    max_bytes -= len(entries[-1].payload)
+                    if max_bytes < 0:
+                        break
+            except sqlite3.Error as error:
+                raise SpoolError(
+                    f"spool.path: {self.path} cannot be read ({error}). Move it away, or give another spool.path"
+                ) from error
         return entries
 
     def _open_db(self) -> sqlite3.Connection:
@@ -220,6 +229,11 @@ class Spool:
             self.open()
         assert self._db is not None
         return self._db
+
+
+def _is_in(db: sqlite3.Connection, entry: Entry) -> bool:
+    key = entry.robot, entry.time, entry.hash
+    return db.execute("SELECT 1 FROM face WHERE robot = ? AND time = ? AND hash = ?", key).fetchone() is not None
 
 
 def default_path() -> Path:

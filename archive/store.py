@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from archive import receipts
-from archive.bucket import Bucket, SetupError, StorageError
+from archive.bucket import Blob, Bucket, SetupError, StorageError
 from archive.config import StoreConfig
 from archive.counting import Counts
 from archive.index import Index, Line
@@ -35,6 +35,7 @@ MERGE_S = 10.0
 RETIRE_S = 3600.0
 LATE = timedelta(days=1)
 REMIND_S = 30.0
+RECEIPTS_WAITING = 4  # batches
 WORKERS = 2  # threads that unpack pictures
 OUTCOMES = ("stored", "refused", "forgotten")
 
@@ -107,18 +108,39 @@ class Store:
     # ---- taking ----
 
     async def _take(self, mqtt: Mqtt) -> None:
+        """One batch is judged while the one before is written. Acknowledged in the order in which they came."""
         await mqtt.subscribe_to(self._topic.filter, 1)  # QoS 2 would be acknowledged before the object is safe
         self.link.up()
-        while True:
-            await self._store(mqtt, await mqtt.next_mail(self.config.batch))
+        judged: asyncio.Queue[Sequence[_Judged]] = asyncio.Queue(1)
+        done: asyncio.Queue[Sequence[_Judged]] = asyncio.Queue(RECEIPTS_WAITING)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._judge_all(mqtt, judged), name="faces are judged")
+            group.create_task(self._write_all(mqtt, judged, done), name="faces are written")
+            group.create_task(self._answer_all(mqtt, done), name="receipts go out")
 
-    async def _store(self, mqtt: Mqtt, mails: Sequence[Mail]) -> None:
-        now = datetime.now(UTC)
-        judged = await asyncio.gather(*(self._judge(mail, now) for mail in mails))
+    async def _judge_all(self, mqtt: Mqtt, judged: asyncio.Queue[Sequence[_Judged]]) -> None:
+        while True:
+            mails = await mqtt.next_mail(self.config.batch)
+            now = datetime.now(UTC)
+            await judged.put(await asyncio.gather(*(self._judge(mail, now) for mail in mails)))
+
+    async def _write_all(
+        self, mqtt: Mqtt, judged: asyncio.Queue[Sequence[_Judged]], done: asyncio.Queue[Sequence[_Judged]]
+    ) -> None:
+        while True:
+            batch = await judged.get()
+            await self._write_for_sure(mqtt, [each.accepted for each in batch if each.accepted is not None])
+            for each in batch:
+                mqtt.acknowledge(each.mail)
+            self.counts.add("stored", sum(each.accepted is not None for each in batch))
+            await done.put(batch)
+
+    async def _write_for_sure(self, mqtt: Mqtt, some: Sequence[Accepted]) -> None:
+        """Tries until it is done. Raises BrokerError when the connection is gone meanwhile: it all comes again."""
         backoff = Backoff(0.5, 10.0)
         while True:
             try:
-                await self._write([each.accepted for each in judged if each.accepted is not None])
+                await self._write(some)
                 break
             except StorageError as error:
                 self._told(error)
@@ -127,10 +149,14 @@ class Store:
         if self._storage_problem:
             log.warning("the storage takes objects again")
             self._storage_problem = ""
-        for each in judged:
-            mqtt.acknowledge(each.mail)
-        self.counts.add("stored", sum(each.accepted is not None for each in judged))
-        await self._send_receipts(mqtt, judged)
+
+    async def _answer_all(self, mqtt: Mqtt, done: asyncio.Queue[Sequence[_Judged]]) -> None:
+        """One message for all that are done, for each forwarder that asked."""
+        while True:
+            some = list(await done.get())
+            while not done.empty():
+                some += done.get_nowait()
+            await self._send_receipts(mqtt, some)
 
     async def _judge(self, mail: Mail, now: datetime) -> _Judged:
         """In a thread: unpacking takes its time, and Pillow lets go of the interpreter."""
@@ -159,13 +185,9 @@ class Store:
         unique = {str(each.key): each for each in some}
         if not unique:
             return
-        results = await asyncio.gather(
-            *(self.bucket.put(key, each.png, "image/png", each.face.fields()) for key, each in unique.items()),
-            return_exceptions=True,  # the others go on; which are there already does no harm at the next try
+        await self.bucket.put_all(
+            [Blob(key, each.png, "image/png", each.face.fields()) for key, each in unique.items()]
         )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
         stored = datetime.now(UTC)
         lines = [Line(key, each.face, stored, len(each.png)) for key, each in unique.items()]
         await self.index.add(lines, stored)
