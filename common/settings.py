@@ -17,6 +17,10 @@ from pydantic_core import ErrorDetails
 from common.errors import ConfigError
 
 
+# In the environment these are what they are, not YAML: a password of digits, or one that begins with an asterisk.
+LITERAL = ("username", "password", "access_key_id", "secret_access_key")
+
+
 class Strict(BaseModel):
     """Frozen; an unknown key is an error; a line under a field says what changing it does."""
 
@@ -76,8 +80,15 @@ def _from_environ(prefix: str, environ: Mapping[str, str]) -> dict[str, Any]:
     for name, text in sorted(environ.items()):
         if name.startswith(prefix + "__"):
             path = name[len(prefix) + 2 :].lower().split("__")
-            _put(data, path, yaml.safe_load(text) if text else text)
+            _put(data, path, text if path[-1] in LITERAL or not text else _read_value(name, text))
     return data
+
+
+def _read_value(name: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: {text!r} is not YAML: {error}") from error
 
 
 def _put(data: dict[str, Any], path: list[str], value: Any) -> None:

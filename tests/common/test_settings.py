@@ -63,3 +63,21 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(tmp_path: Path, text: str
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
         load_settings(Robot, tmp_path / "nowhere.yaml")
+
+
+def test_a_login_in_the_environment_is_taken_as_it_stands() -> None:
+    class Login(Strict):
+        username: str = ""
+        password: str = ""
+
+    class Client(Strict):
+        login: Login = Login()
+
+    environ = {"T__LOGIN__PASSWORD": "0123", "T__LOGIN__USERNAME": "*pi: [x"}
+    client = load_settings(Client, env_prefix="T", environ=environ)
+    assert (client.login.username, client.login.password) == ("*pi: [x", "0123")
+
+
+def test_a_variable_that_is_no_yaml_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"T__WHEELS__SPEED_MPS: '\[1' is not YAML"):
+        load_settings(Robot, env_prefix="T", environ={"T__WHEELS__SPEED_MPS": "[1"})

