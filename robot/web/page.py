@@ -99,7 +99,7 @@ def build(viewers: Viewers, host: str) -> "FastAPI":
 
     @app.websocket("/live")
     async def live(browser: WebSocket) -> None:
-        with contextlib.suppress(Gone), _gone():  # a browser may go at any of these steps
+        with contextlib.suppress(Gone), gone():  # a browser may go at any of these steps
             if not may_connect(browser.headers.get("origin"), browser.headers.get("host"), host):
                 await browser.close()  # before accepting: HTTP 403
                 return
@@ -107,35 +107,36 @@ def build(viewers: Viewers, host: str) -> "FastAPI":
             if viewers.is_full:
                 await browser.close(TRY_LATER, f"{MAX_VIEWERS} are watching already")
                 return
-            await viewers.talk(_Browser(browser))
-        with contextlib.suppress(Gone, TimeoutError), _gone():  # it went first, or takes nothing, not even this
+            await viewers.talk(Browser(browser))
+        with contextlib.suppress(Gone, TimeoutError), gone():  # it went first, or takes nothing, not even this
             async with asyncio.timeout(1):
                 await browser.close()
 
     return app
 
 
-class _Browser:
+class Browser:
     """A websocket of FastAPI's, with its many ways to say that the other side is gone made one."""
 
     def __init__(self, socket: "WebSocket") -> None:
         self._socket = socket
 
     async def send_text(self, data: str) -> None:
-        with _gone():
+        with gone():
             await self._socket.send_text(data)
 
     async def send_bytes(self, data: bytes) -> None:
-        with _gone():
+        with gone():
             await self._socket.send_bytes(data)
 
     async def receive_text(self) -> str:
-        with _gone():
+        with gone():
             return await self._socket.receive_text()
 
 
 @contextlib.contextmanager
-def _gone() -> Iterator[None]:
+def gone() -> Iterator[None]:
+    """Raises Gone for them."""
     from starlette.websockets import WebSocketDisconnect
 
     try:

@@ -1,0 +1,1 @@
+"""The page that shows what a camera sees and what was published."""
