@@ -159,7 +159,8 @@ class Bucket:
 
     def _translated(self, error: Exception, path: str) -> StorageError:
         text, url = str(error).partition("Debug source")[0], self.config.url
-        first = " ".join(text.split())[:300]
+        status, code = re.search(r"status code: (\d{3}[^:<]*)", text), re.search(r"<Code>(\w+)</Code>", text)
+        first = f"{status[1].strip()}, {code[1]}" if status and code else " ".join(text.split())[:300]
         if self.is_local:
             advice = "The disk is full: make room." if "No space left" in text else "May this user write there?"
             return StorageError(f"storage.url: {self.folder / path} cannot be written or read ({first}). {advice}")
@@ -168,7 +169,7 @@ class Bucket:
         if "SignatureDoesNotMatch" in text:
             return SetupError(
                 f"storage.s3.secret_access_key: {url} does not accept the signature. "
-                "Check storage.s3.secret_access_key (AWS_SECRET_ACCESS_KEY) and storage.s3.region"
+                "Check storage.s3.secret_access_key (AWS_SECRET_ACCESS_KEY), storage.s3.access_key_id and storage.s3.region"
             )
         if "InvalidAccessKeyId" in text:
             return SetupError(
@@ -211,7 +212,9 @@ def _open(config: StorageConfig) -> Any:
         "retry_config": {"max_retries": 1, "retry_timeout": timedelta(seconds=config.timeout_s)},
     }
     if scheme == "s3":
-        options |= _s3(config)
+        s3 = _s3(config)
+        options["client_options"] |= s3.pop("client_options", {})
+        options |= s3
     try:
         return from_url(config.url, **options)
     except (exceptions.BaseError, ValueError) as error:
@@ -230,7 +233,7 @@ def _s3(config: StorageConfig) -> dict[str, Any]:
     options: dict[str, Any] = {name: value for name, value in given.items() if value}
     options["virtual_hosted_style_request"] = s3.virtual_hosts
     if str(options.get("endpoint", "")).startswith("http://"):
-        options["client_options"] = {"allow_http": True, "timeout": timedelta(seconds=config.timeout_s)}
+        options["client_options"] = {"allow_http": True}
     return options
 
 

@@ -136,11 +136,9 @@ def camera(
 
         await FaceCamera(chosen).run(lambda url: print(f"preview: {url}", flush=True))
 
-    try:
+    with running.told("camera"):
         from archive.camera_config import CameraConfig
-    except ModuleNotFoundError as error:
-        running.tell("camera", f"the library {error.name} is not installed. Run: pip install 'tagalong[archive,edge]'")
-        raise typer.Exit(2) from None
+
     chosen = running.settings(CameraConfig, "camera", config, overrides)
     running.run("camera", work)
 

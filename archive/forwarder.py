@@ -33,7 +33,7 @@ TAKE_AT_ONCE = 200
 TICK_S = 0.5
 REMOVE_AT_ONCE = 500
 MAX_GOING_BYTES = 16_000_000  # in memory on their way out
-PAUSE_S = 5.0  # after a refusal or a full disk
+PAUSE_S = 5.0  # with a full disk
 NOBODY_PAUSE_S = 1.0
 BEST_EFFORT_WAITING = 100  # messages of QoS 0 that may wait for the remote's socket
 OUTCOMES = (
@@ -171,6 +171,7 @@ class Forwarder:
             self._remote_mqtt = None
 
     async def _send_all(self, mqtt: Mqtt, group: asyncio.TaskGroup) -> None:
+        await self._send_again(mqtt)
         while True:
             self._more.clear()
             for entry in await self._next_entries():
@@ -182,6 +183,20 @@ class Forwarder:
                 wait_s = min(max(due_s - time.monotonic(), 0.02), TICK_S)
             if not (self._window.room and self._has_new()):
                 await _wait(self._more, wait_s)
+
+    async def _send_again(self, mqtt: Mqtt) -> None:
+        """What was under way on the old connection, one by one.
+
+        Mosquitto 2.0.11 hangs up after it has refused a message, and with others behind it the refusal is lost: the
+        refused one would go out first again, and again nothing else would arrive.
+        """
+        for number in self._window.overdue(time.monotonic(), len(self._window)):
+            if (entry := await asyncio.to_thread(self.spool.one, number)) is None:
+                self._window.arrived([number])
+            elif number in self._window:  # no receipt for it came meanwhile
+                self._window.send(time.monotonic(), number)
+                self._going_bytes += len(entry.payload)
+                await self._send(mqtt, entry)
 
     def _has_new(self) -> bool:
         return self._going_bytes < MAX_GOING_BYTES and self.spool.count > len(self._window) + len(self._arrived)
@@ -221,8 +236,9 @@ class Forwarder:
                 log.error("dropped a face of %s: %s", entry.robot, error)
                 self._settle([number], "rejected")
             else:
-                log.warning("%s; tries again in %.0f s. Check remote.username and its rights", error, PAUSE_S)
-                self._window.not_sent(time.monotonic(), number, PAUSE_S)
+                pause_s = self._window.patience_s(number)
+                log.warning("%s; tries again in %.0f s. Check remote.username and its rights", error, pause_s)
+                self._window.not_sent(time.monotonic(), number, pause_s)
             return
         except BrokerError:
             return  # told by the link; the next connection sends it again

@@ -19,7 +19,7 @@ from archive.rules import Rule, Rules
 
 FRESH_S = 1.5  # what was looked up so lately is not looked up again
 AT_ONCE = 8  # parts that are fetched at the same time
-MAX_LINES = 100_000  # kept in memory, 1.2 kB each; whole days go, the one used least lately first
+MAX_LINES = 100_000  # kept in memory, 0.8 kB each; whole days go, the one used least lately first
 TRIES = 4  # of a day whose parts are merged under our hands
 
 

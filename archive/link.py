@@ -28,15 +28,14 @@ class Link:
         self._make, self._use = make, use
         self._told = ""
         self._told_s = -REMIND_S
+        self._began_s = 0.0
 
     async def run(self) -> None:
         backoff = Backoff(0.25, CAP_S)
         while True:
-            began_s = time.monotonic()
+            self._began_s = time.monotonic()
             try:
-                async with self._make() as mqtt:
-                    began_s = time.monotonic()
-                    await self._use(mqtt)
+                await self._once()
             except BrokerError as error:
                 self._down(str(error))
             except ExceptionGroup as group:  # of a task group inside `use`
@@ -48,9 +47,30 @@ class Link:
                 self._down(f"{self.name}: ended")
             finally:
                 self.is_up.clear()
-            if time.monotonic() - began_s > HELD_S:
+            if time.monotonic() - self._began_s > HELD_S:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s() * random.uniform(0.7, 1.0))  # many robots: not all at once
+
+    async def _once(self) -> None:
+        """One connection, in a task of its own.
+
+        Python 3.11's TaskGroup, inside `use`, forgets a cancellation that comes while a task of it fails. So the one
+        that is cancelled from outside is this one here.
+        """
+
+        async def connected() -> None:
+            async with self._make() as mqtt:
+                self._began_s = time.monotonic()
+                await self._use(mqtt)
+
+        task = asyncio.create_task(connected(), name=f"{self.name} is used")
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+        await task
 
     def up(self) -> None:
         """`use` calls it once it is ready: subscribed, say."""

@@ -133,8 +133,11 @@ class Mqtt(aiomqtt.Client):
     def _advice(self, error: Exception) -> str:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return f"Check {self._setting}.tls.authority, and that the broker's certificate is for {self._config.host}"
-        if self._config.is_tls and "SSL" in str(error):
-            return f"Does it speak TLS there, and does {self._setting}.tls have the certificate that it asks for?"
+        if self._config.is_tls:
+            return (
+                "Does a broker speak TLS there? If it asks its clients for a certificate, "
+                f"give {self._setting}.tls.certificate and {self._setting}.tls.key"
+            )
         return "Is a broker running there?"
 
     def _why_not(self, error: MqttConnectError) -> str:

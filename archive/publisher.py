@@ -110,8 +110,10 @@ class Publisher:
                 log.error("%s", error)
             else:
                 log.warning("%s. Check the broker's access list and archive.broker.username", error)
-                await asyncio.sleep(TRY_AGAIN_S)
-                self._back(letter)
+                try:
+                    await asyncio.sleep(TRY_AGAIN_S)
+                finally:  # also when the connection breaks meanwhile
+                    self._back(letter)
         except (BrokerError, asyncio.CancelledError):
             self._back(letter)
             raise

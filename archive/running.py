@@ -15,6 +15,8 @@ from common.settings import Model, load_settings
 from common.supervise import Job, supervise
 
 ENV_PREFIX = "TAGALONG_ARCHIVE"
+EXTRA = "archive"
+EXTRAS = {"demo": "archive-demo", "camera": "archive,robot,edge"}
 
 
 def settings(model: type[Model], program: str, file: Path | None, overrides: dict[str, Any]) -> Model:
@@ -38,7 +40,8 @@ def told(program: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        tell(program, f"the library {error.name} is not installed. Run: pip install 'tagalong[archive]'")
+        extra = EXTRAS.get(program, EXTRA)
+        tell(program, f"the library {error.name} is not installed. Run: pip install 'tagalong[{extra}]'")
         raise typer.Exit(2) from None
     except TagalongError as error:
         tell(program, error)

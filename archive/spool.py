@@ -86,6 +86,7 @@ class Spool:
         db = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)  # faces are nobody else's business
             db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=2)
             db.execute("PRAGMA locking_mode=EXCLUSIVE")  # one forwarder a queue; and no shared memory is needed
             db.execute("PRAGMA journal_mode=WAL")

@@ -16,6 +16,7 @@ from archive import receipts
 from archive.bucket import Blob, Bucket, SetupError, StorageError
 from archive.config import StoreConfig
 from archive.counting import Counts
+from archive.face import Face
 from archive.index import Index, Line
 from archive.intake import Accepted, accept
 from archive.link import Link
@@ -140,15 +141,15 @@ class Store:
         backoff = Backoff(0.5, 10.0)
         while True:
             try:
-                await self._write(some)
+                # Again at each try: somebody may have asked to be forgotten meanwhile.
+                await self._write([each for each in some if self._rule_for(each.face) is None])
                 break
             except StorageError as error:
                 self._told(error)
                 mqtt.check()
                 await asyncio.sleep(backoff.next_s())
-        if self._storage_problem:
-            log.warning("the storage takes objects again")
-            self._storage_problem = ""
+        if some:
+            self._storage_works()
 
     async def _answer_all(self, mqtt: Mqtt, done: asyncio.Queue[Sequence[_Judged]]) -> None:
         """One message for all that are done, for each forwarder that asked."""
@@ -174,7 +175,7 @@ class Store:
                 "the clock of %s is wrong: its faces are filed as undated. Set its clock (timedatectl), "
                 "or raise clock_ahead_s (%g)", face.robot, self.config.clock_ahead_s,
             )  # fmt: skip
-        if (rule := self.rules.covering(face.robot, face.track, face.time or now)) is not None:
+        if (rule := self._rule_for(face)) is not None:
             self.counts.add("forgotten")
             log.info("not stored, as it is to be forgotten (%s): %s", rule, accepted.key)
             return _Judged(mail, None)
@@ -206,6 +207,15 @@ class Store:
             except RefusedError as error:
                 log.warning("%s. Give the store's user the right to write there; the forwarder sends again", error)
 
+    def _rule_for(self, face: Face) -> Rule | None:
+        """That it is to be forgotten by."""
+        return self.rules.covering(face.robot, face.track, face.time or datetime.now(UTC))
+
+    def _storage_works(self) -> None:
+        if self._storage_problem:
+            log.warning("the storage takes objects again")
+            self._storage_problem = ""
+
     def _told(self, error: StorageError) -> None:
         now_s = time.monotonic()
         if not self._storage_problem or now_s - self._told_s > REMIND_S:
@@ -222,6 +232,9 @@ class Store:
         pending = [rule for rule in self.rules if not rule.is_done or datetime.now(UTC) - rule.at < LATE]
         while True:
             try:
+                if self._storage_problem:  # the broker may have lost what was tried: nothing else would see it end
+                    await self.bucket.check()
+                    self._storage_works()
                 pending += await self.rules.refresh()
                 while pending:
                     await self._sweep(pending[0])

@@ -15,7 +15,7 @@ class _Flight:
     due_s: float  # when to send again
     wait_s: float
     is_sending: bool = True
-    times: int = 1
+    is_put_off: bool = False  # the broker did not take it
 
 
 class Window:
@@ -47,8 +47,7 @@ class Window:
             self.newest = max(self.newest, number)
             return
         flight.wait_s = min(2 * flight.wait_s, LONGEST_S)
-        flight.due_s, flight.is_sending = now_s + flight.wait_s, True
-        flight.times += 1
+        flight.due_s, flight.is_sending, flight.is_put_off = now_s + flight.wait_s, True, False
         self.resent += 1
 
     def sent(self, now_s: float, number: int) -> None:
@@ -60,8 +59,12 @@ class Window:
     def not_sent(self, now_s: float, number: int, pause_s: float) -> None:
         """The broker did not take it; it may later."""
         if (flight := self._flights.get(number)) is not None:
-            flight.is_sending = False
+            flight.is_sending, flight.is_put_off = False, True
             flight.due_s = now_s + pause_s
+
+    def patience_s(self, number: int) -> float:
+        """How long to wait for its answer; longer from try to try."""
+        return self._flights[number].wait_s if number in self._flights else self._resend_s
 
     def arrived(self, numbers: Iterable[int]) -> list[int]:
         """They need not be kept any more; those of them that were in flight."""
@@ -76,6 +79,10 @@ class Window:
         return min((flight.due_s for flight in self._flights.values() if not flight.is_sending), default=None)
 
     def connected(self, now_s: float) -> None:
-        """What was under way on the old connection may be lost: all of it is due, with its first patience."""
+        """What was under way on the old connection may be lost: all of it is due, with its first patience.
+
+        Not what the broker did not take: some hang up on who sends it, and sent first each time it would stop the rest.
+        """
         for flight in self._flights.values():
-            flight.is_sending, flight.due_s, flight.wait_s = False, now_s, self._resend_s
+            if not flight.is_put_off:
+                flight.is_sending, flight.due_s, flight.wait_s = False, now_s, self._resend_s

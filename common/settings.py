@@ -16,7 +16,6 @@ from pydantic_core import ErrorDetails
 
 from common.errors import ConfigError
 
-
 # In the environment these are what they are, not YAML: a password of digits, or one that begins with an asterisk.
 LITERAL = ("username", "password", "access_key_id", "secret_access_key")
 

@@ -34,8 +34,8 @@ handover:
 ```
 
 In the environment a dot becomes two underscores: `TAGALONG_ROBOT__SERVO__KEEP_DISTANCE_M=1.2`,
-`TAGALONG_EDGE__SCHEDULER__CAPACITY=16`, `TAGALONG_ARCHIVE_STORE__RETENTION_DAYS=30`. Values are read as YAML. A scenario's
-`robot:` takes the robot's keys too.
+`TAGALONG_EDGE__SCHEDULER__CAPACITY=16`, `TAGALONG_ARCHIVE_STORE__RETENTION_DAYS=30`. Values are read as YAML, logins as
+they stand. A scenario's `robot:` takes the robot's keys too.
 """
 
 
