@@ -169,7 +169,12 @@ class Bucket:
         if "SignatureDoesNotMatch" in text:
             return SetupError(
                 f"storage.s3.secret_access_key: {url} does not accept the signature. "
-                "Check storage.s3.secret_access_key (AWS_SECRET_ACCESS_KEY), storage.s3.access_key_id and storage.s3.region"
+                "Check storage.s3.secret_access_key (AWS_SECRET_ACCESS_KEY), storage.s3.access_key_id "
+                "and storage.s3.region"
+            )
+        if "169.254.169.254" in text:  # where Amazon's machines get theirs
+            return StorageError(
+                f"storage.s3.access_key_id: no credentials for {url}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         if "InvalidAccessKeyId" in text:
             return SetupError(
@@ -232,6 +237,11 @@ def _s3(config: StorageConfig) -> dict[str, Any]:
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value}
     options["virtual_hosted_style_request"] = s3.virtual_hosts
+    if given["endpoint"] and not (s3.access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
+        raise ConfigError(  # without a key Amazon's own machines would be asked for one
+            f"storage.s3.access_key_id: no credentials for {given['endpoint']}. "
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or storage.s3.access_key_id and secret_access_key"
+        )
     if str(options.get("endpoint", "")).startswith("http://"):
         options["client_options"] = {"allow_http": True}
     return options

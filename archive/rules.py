@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from archive.bucket import Bucket
-from archive.face import from_text, to_text
+from archive.face import NO_TRACK, from_text, to_text
 from archive.keys import FORGOTTEN
 
 
@@ -19,7 +19,7 @@ from archive.keys import FORGOTTEN
 class Rule:
     """Every face that fits all that is given."""
 
-    at: datetime  # when it was made: what comes from after that is not meant
+    at: datetime  # when it was made: what comes from after that is not meant, but of a named track
     robot: str | None = None
     track: str | None = None
     before: datetime | None = None
@@ -32,7 +32,14 @@ class Rule:
             return False
         if self.track is not None and track != self.track:
             return False
-        return time < self.before if self.before is not None else time <= self.at
+        if self.before is not None:
+            return time < self.before
+        return self.goes_on or time <= self.at
+
+    @property
+    def goes_on(self) -> bool:
+        """A track is somebody in view: who is still there goes on being forgotten. Its name is never given twice."""
+        return self.track not in (None, NO_TRACK) and self.before is None
 
     def __str__(self) -> str:
         parts = [f"robot {self.robot}"] if self.robot is not None else []
@@ -56,12 +63,12 @@ class Rule:
         try:
             data = json.loads(text)
             at, before = from_text(data["at"]), data.get("before")
-            names = [data.get("robot"), data.get("track")]
+            robot, track = data.get("robot"), data.get("track")
             if at is None or (before is not None and from_text(before) is None):
                 return None
-            if not all(name is None or (isinstance(name, str) and name) for name in names):
+            if not all(name is None or (isinstance(name, str) and name) for name in (robot, track)):
                 return None
-            rule = cls(at, *names, None if before is None else from_text(before), path)
+            rule = cls(at, robot, track, None if before is None else from_text(before), path)
             if (rule.robot, rule.track, rule.before) == (None, None, None):
                 return None
             return replace(rule, is_done=data.get("done") is True)

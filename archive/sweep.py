@@ -56,7 +56,7 @@ async def _prefixes(bucket: Bucket, rule: Rule) -> list[str]:
 
 
 def _may_hold(day: str, rule: Rule) -> bool:
-    if day == UNDATED:
+    if day == UNDATED or rule.goes_on:
         return True
     last = rule.before or rule.at
     try:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from archive.config import GalleryConfig
 from common.errors import ConfigError
+from common.serving import LOOPBACK
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="tagalong gallery", charset="UTF-8"'}
 
 
