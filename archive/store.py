@@ -62,6 +62,7 @@ class Store:
         self.rules = Rules(self.bucket)
         self._storage_problem = "not checked yet"
         self._told_s = -REMIND_S
+        self._writing = asyncio.Lock()
         self._told_of_clock: set[str] = set()
         self._unpacking = asyncio.Semaphore(WORKERS)
         self.link = Link(
@@ -130,19 +131,23 @@ class Store:
     ) -> None:
         while True:
             batch = await judged.get()
-            await self._write_for_sure(mqtt, [each.accepted for each in batch if each.accepted is not None])
+            accepted = [each.accepted for each in batch if each.accepted is not None]
+            written = await self._write_for_sure(mqtt, accepted)
             for each in batch:
                 mqtt.acknowledge(each.mail)
-            self.counts.add("stored", sum(each.accepted is not None for each in batch))
+            self.counts.add("stored", written)
+            self.counts.add("forgotten", len(accepted) - written)
             await done.put(batch)
 
-    async def _write_for_sure(self, mqtt: Mqtt, some: Sequence[Accepted]) -> None:
-        """Tries until it is done. Raises BrokerError when the connection is gone meanwhile: it all comes again."""
+    async def _write_for_sure(self, mqtt: Mqtt, some: Sequence[Accepted]) -> int:
+        """Tries until it is done; how many were written. Raises BrokerError when the connection is gone meanwhile."""
         backoff = Backoff(0.5, 10.0)
         while True:
             try:
-                # Again at each try: somebody may have asked to be forgotten meanwhile.
-                await self._write([each for each in some if self._rule_for(each.face) is None])
+                async with self._writing:
+                    # Again at each try: somebody may have asked to be forgotten meanwhile.
+                    wanted = [each for each in some if self._rule_for(each.face) is None]
+                    await self._write(wanted)
                 break
             except StorageError as error:
                 self._told(error)
@@ -150,6 +155,7 @@ class Store:
                 await asyncio.sleep(backoff.next_s())
         if some:
             self._storage_works()
+        return len(wanted)
 
     async def _answer_all(self, mqtt: Mqtt, done: asyncio.Queue[Sequence[_Judged]]) -> None:
         """One message for all that are done, for each forwarder that asked."""
@@ -250,6 +256,8 @@ class Store:
             await asyncio.sleep(LOOK_FOR_RULES_S)
 
     async def _sweep(self, rule: Rule) -> None:
+        async with self._writing:  # what is being written now was judged before the rule was known
+            pass
         swept = await sweep(self.bucket, self.index, rule)
         log.info("forgotten (%s): %d objects, %d lines", rule, swept.objects, swept.lines)
         if not rule.is_done:

@@ -151,7 +151,11 @@ async def test_another_region_is_named(swift: Swift) -> None:
 
 
 async def test_a_storage_that_nobody_serves_is_waited_for_and_said(tmp_path: Path) -> None:
-    storage = StorageConfig(url="s3://b", s3=S3Config(endpoint=f"http://127.0.0.1:{free_port()}"), timeout_s=2)
+    storage = StorageConfig(
+        url="s3://b",
+        s3=S3Config(endpoint=f"http://127.0.0.1:{free_port()}", access_key_id="a", secret_access_key="b"),
+        timeout_s=2,
+    )
     async with broker("remote", tmp_path) as remote:
         store = store_of(remote, storage)
         async with beside(store.run()):
