@@ -19,11 +19,11 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @contextlib.contextmanager
-def listening(host: str, port: int, what: str, advice: str) -> Iterator[socket.socket]:
+def listening(host: str, port: int, what: str, advice: str, backlog: int = 64) -> Iterator[socket.socket]:
     """Raises ConfigError where the port is taken: `what` cannot listen, and `advice` how to give another."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=64)
+        listener = socket.create_server((host, port), family=family, backlog=backlog)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or "unknown"
         raise ConfigError(f"{what}: cannot listen on {host}:{port} ({why}). {advice}") from error
@@ -40,9 +40,14 @@ def address(host: str, listener: socket.socket) -> str:
 async def serve(
     app: "FastAPI", listener: socket.socket, before_end: Callable[[], None] = lambda: None, **settings: Any
 ) -> None:
-    """Until cancelled. `before_end` ends what would hold connections open; `settings` are uvicorn's."""
-    import uvicorn
+    """Until cancelled. `before_end` ends what would hold connections open; `settings` are uvicorn's.
 
+    Raises ConfigError where uvicorn is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise ConfigError(f"a page needs {error.name}: pip install 'tagalong[web]'") from error
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -6,12 +6,11 @@ FastAPI is imported only when `run` is called: a robot without a page does not n
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from common import serving
 from common.errors import ConfigError
 from robot.view import Watched
 from robot.web.source import World
@@ -47,38 +46,21 @@ async def run(
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until cancelled; `on_ready` is told the address. Raises ConfigError when it cannot."""
-    try:
-        import uvicorn
-    except ImportError as error:
-        raise ConfigError(f"the page needs {error.name}: pip install 'tagalong[web]', or leave out --web") from error
     viewers = Viewers(robot, world)
     app = build(viewers, host)
-    with _listening(host, port) as listener:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            ws_max_size=4096,  # a key is 20 bytes
-            ws_per_message_deflate=False,  # JPEG does not get smaller
-            timeout_graceful_shutdown=1,
-            limit_concurrency=4 * MAX_VIEWERS,
-        )
-        server = uvicorn.Server(config)
-        # `serve` would take over the signals, which are not the page's business.
-        serving = asyncio.create_task(server._serve([listener]), name="page serves")
-        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    with serving.listening(host, port, "page", "Give another port.") as listener:
+        url = serving.address(host, listener).rstrip("/")
         log.info("page: %s", url)
         if on_ready is not None:
             on_ready(url)
-        try:
-            await asyncio.shield(serving)
-        finally:
-            viewers.close()
-            server.should_exit = True
-            await serving
+        await serving.serve(
+            app,
+            listener,
+            viewers.close,
+            ws_max_size=4096,  # a key is 20 bytes
+            ws_per_message_deflate=False,  # JPEG does not get smaller
+            limit_concurrency=4 * MAX_VIEWERS,
+        )
 
 
 def build(viewers: Viewers, host: str) -> "FastAPI":
@@ -144,16 +126,3 @@ def gone() -> Iterator[None]:
     except (WebSocketDisconnect, RuntimeError, KeyError) as error:
         # RuntimeError: sent after the close; KeyError: a binary message where text was asked for
         raise Gone from error
-
-
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigError(
-            f"page: cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). Give another port."
-        ) from error
-    with listener:
-        yield listener
