@@ -133,8 +133,8 @@ def test_what_the_programs_settings_say_together() -> None:
     with pytest.raises(ConfigError, match="confirm store needs MQTT 5"):
         check(ForwardConfig, {"remote": remote | {"protocol": "3.1.1"}}, "settings")
     check(ForwardConfig, {"remote": remote | {"protocol": "3.1.1"}, "confirm": "broker"}, "settings")
-    with pytest.raises(ConfigError, match="remote_topic: .* would go round for ever"):
-        same = {"local": remote, "remote": remote, "remote_topic": "tagalong/{robot}/faces"}
+    same = {"local": remote, "remote": remote, "remote_topic": "tagalong/{robot}/faces"}
+    with pytest.raises(ConfigError, match=r"remote_topic: .* would go round for ever"):
         check(ForwardConfig, same, "settings")
     check(ForwardConfig, {"local": remote, "remote": remote}, "settings")
     with pytest.raises(ConfigError, match=r"remote: is missing"):

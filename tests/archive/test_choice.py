@@ -1,5 +1,7 @@
 """Which crops of somebody are published: the best ones, soon, and not too many."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +125,6 @@ def test_everybody_is_published_and_never_twice_within_the_pause(
     ends = {track: [each.time_s for each in seen if each.track == track] for track in "abc"}
     for track in "abc":
         whens = [when for when, each in out if each.track == track]
-        for earlier, later in zip(whens, whens[1:], strict=False):
-            gaps = [b - a for a, b in zip(ends[track], ends[track][1:], strict=False) if earlier <= b and a <= later]
+        for earlier, later in pairwise(whens):
+            gaps = [b - a for a, b in pairwise(ends[track]) if earlier <= b and a <= later]
             assert later - earlier >= 5.0 or max(gaps) > GONE_S  # else it had ended and began anew

@@ -16,7 +16,7 @@ from archive.keys import UNDATED, Key, is_day, segment
 NASTY = ["..", ".", "...", "/", "../../etc", "%", "%2F", "%2e%2e", "", "\x00", "a\x00b", "\\", "a\\..\\b", "CON", "~"]
 NASTY += ["-rf", "#1", "a#1", "a?b", "a b", "\n", "é", "e\u0301", "😀", "\u202e", "index", "forgotten", "x" * 1000, "*"]
 NAMES = st.sampled_from(NASTY) | st.text(st.characters(codec="utf-8"))
-TIMES = st.none() | st.datetimes(datetime(2015, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+TIMES = st.none() | st.datetimes(datetime(2015, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # it adds the zone
 HASHES = st.from_regex("[0-9a-f]{16}", fullmatch=True)
 
 
@@ -63,6 +63,10 @@ def test_a_name_that_no_encoding_has_is_no_error() -> None:
     assert segment("\ud800").isascii()
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 async def test_on_a_real_folder_every_object_stays_below_it_and_can_be_found() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"
@@ -73,7 +77,7 @@ async def test_on_a_real_folder_every_object_stays_below_it_and_can_be_found() -
             key = key_of(name, name, time, f"{number:016x}")
             wanted[str(key)] = key
             await bucket.put(str(key), name.encode(), "image/png")
-        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+        files = files_in(Path(folder))
         assert {str(path.relative_to(root)) for path in files} == set(wanted)
         assert all(path.resolve().is_relative_to(root.resolve()) for path in files)
         async for found in bucket.listing():

@@ -19,7 +19,6 @@ from archive.mqtt import BrokerError, Mqtt
 from common.errors import ConfigError
 from tests.archive.brokers import broker, need_mosquitto
 
-
 pytestmark = [  # paho leaves a socket whose handshake failed to the garbage collector
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

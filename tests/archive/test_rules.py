@@ -23,7 +23,7 @@ FOREIGN = ["notes.txt", f"{TODAY}/rover/readme.txt", f"{TODAY}/rover/t1/photo.pn
 FOREIGN += [f"index/{TODAY}/notes.txt", "forgotten/notes.txt"]
 
 NAMES = st.none() | st.sampled_from(["rover", "t1", "..", "a/b", "%", "é\n"])
-TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
+TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # it adds the zone
 
 
 def in_memory() -> Bucket:
