@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 REMOVE_AT_ONCE = 500
 DROP_OLD_S = 60.0
+CLOCK_WAS_SET_S = 30.0
 OUTCOMES = (
     "taken",  # from the local broker, into the spool (QoS 0: to be sent at once)
     "again",  # there already: the local broker sent it twice
@@ -83,10 +84,15 @@ class Forwarder:
     async def _keep_house(self) -> None:
         """What has arrived leaves the disk; what is too old does, too."""
         dropped_s = -DROP_OLD_S
+        clock_s = time.time() - time.monotonic()
         while True:
             try:
                 while self._out.arrived:
                     await self._remove_some()
+                jump_s = time.time() - time.monotonic() - clock_s
+                if abs(jump_s) > CLOCK_WAS_SET_S:  # a Pi has no clock until the network tells it the time
+                    await asyncio.to_thread(self.spool.shift, jump_s)
+                    clock_s += jump_s
                 if time.monotonic() - dropped_s > DROP_OLD_S:
                     dropped_s = time.monotonic()
                     await asyncio.to_thread(self.spool.drop_old, time.time())
@@ -114,9 +120,16 @@ class Forwarder:
                 self.counts.add(f"dropped_{name}", new)
                 log.warning("dropped the %d oldest faces: spool limit (%s)", new, name)
 
+    def _oldest(self) -> float:
+        """0 for an empty spool."""
+        taken_s = self.spool.oldest_s()
+        return time.time() - taken_s if taken_s is not None else 0.0
+
     def _gauges(self) -> None:
         self.counts.gauge("waiting", "Faces in the spool", lambda: self.spool.count)
         self.counts.gauge("waiting_bytes", "Bytes of the spool", lambda: self.spool.bytes)
+        if self.config.qos:
+            self.counts.gauge("oldest_seconds", "Age of the oldest face in the spool", self._oldest)
         self.counts.gauge("under_way", "Faces sent and not confirmed", lambda: self._out.under_way)
         self.counts.gauge("resent", "Faces sent again", lambda: self._out.resent)
         self.counts.gauge("local_up", "1 while connected to the local broker", lambda: float(not self.local.problem))

@@ -127,8 +127,9 @@ class Mqtt(aiomqtt.Client):
     def _hang_up(self) -> None:
         """paho keeps the socket, and aiomqtt a task for it, when a broker does not answer."""
         self._client._sock_close()
-        if self._disconnected.done() and not self._disconnected.cancelled():
-            self._disconnected.exception()  # read; asyncio complains of errors that nobody has read
+        for each in (self._connected, self._disconnected):
+            if each.done() and not each.cancelled():
+                each.exception()  # read; asyncio complains of errors that nobody has read
 
     def _advice(self, error: Exception) -> str:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -269,6 +270,13 @@ class Mqtt(aiomqtt.Client):
     ) -> None:
         self._max_packet = getattr(properties, "MaximumPacketSize", 0)
         super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self, client: paho.Client, userdata: Any, flags: Any, reason_code: Any, properties: Properties | None = None
+    ) -> None:
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if not self._connected.done():  # aiomqtt would wait for an answer until its time-out
+            self._connected.set_exception(aiomqtt.MqttError("it hung up before it had answered"))
 
     def _on_publish(self, client: paho.Client, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         answer = self._sent.get(mid)

@@ -80,6 +80,7 @@ class Spool:
         self._max_bytes, self._max_age_s, self._keep_free = max_mb * MB, max_age_s, keep_free_mb * MB
         self._db: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def open(self) -> None:
         """Raises ConfigError when there can be no such file, or another forwarder has it."""
@@ -105,9 +106,12 @@ class Spool:
         self._db = db
 
     def close(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        """For good. Waits for a call that is under way in another thread; one that comes later gets a SpoolError."""
+        with self._lock:
+            self._is_closed = True
+            if self._db is not None:
+                self._db.close()
+                self._db = None
 
     def put(self, entries: Sequence[Entry], now_s: float) -> int:
         """All or none. One that is there already is not taken twice; how many were new. Raises SpoolError."""
@@ -148,6 +152,11 @@ class Spool:
         """Those beyond `max_age_s`. Raises SpoolError."""
         with self._writing() as db:
             self.dropped.age += len(self._delete(db, "taken_s < ?", (now_s - self._max_age_s,)))
+
+    def shift(self, by_s: float) -> None:
+        """The clock was set: nothing has become older by that. Raises SpoolError."""
+        with self._writing() as db:
+            db.execute("UPDATE face SET taken_s = taken_s + ?", (by_s,))
 
     def oldest_s(self) -> float | None:
         """Unix time at which the oldest one was taken."""
@@ -226,6 +235,8 @@ class Spool:
         return entries
 
     def _open_db(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise SpoolError(f"spool.path: {self.path} was closed")
         if self._db is None:
             self.open()
         assert self._db is not None

@@ -233,7 +233,7 @@ class Store:
 
     async def _keep_house(self) -> None:
         """Merges the index, obeys new rules, enforces the retention. The storage may be away at any moment."""
-        merged_s = retired_s = -1e9
+        merged_s = retired_s = told_s = -1e9
         # Rules that are not new are swept again, too: a face may have come while `forget` was at it, or we were away.
         pending = [rule for rule in self.rules if not rule.is_done or datetime.now(UTC) - rule.at < LATE]
         while True:
@@ -252,7 +252,9 @@ class Store:
                     retired_s = time.monotonic()
                     await self._retire(self.config.retention_days)
             except StorageError as error:
-                log.warning("housekeeping waits: %s", error)
+                if time.monotonic() - told_s > REMIND_S:
+                    told_s = time.monotonic()
+                    log.warning("housekeeping waits: %s", error)
             await asyncio.sleep(LOOK_FOR_RULES_S)
 
     async def _sweep(self, rule: Rule) -> None:

@@ -206,6 +206,19 @@ async def test_a_broker_that_does_not_answer_is_given_up_and_nothing_is_left_of_
         local.resume()
 
 
+async def test_a_broker_that_hangs_up_instead_of_an_answer_is_noticed_at_once() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with asyncio.timeout(5):
+            with pytest.raises(BrokerError, match=r"nobody to talk to at .*hung up before it had answered"):
+                async with Mqtt(BrokerConfig(url=f"mqtt://127.0.0.1:{port}"), "x"):
+                    pass
+
+
 @pytest.mark.parametrize("how", ["cancelled", "failing"])
 async def test_who_leaves_a_frozen_broker_is_not_held_and_hears_of_the_first_error(tmp_path: Path, how: str) -> None:
     async with broker("local", tmp_path) as local:

@@ -1,5 +1,7 @@
 """The queue on disk: what `put` returned for is there, whatever happens, and it never grows beyond its bounds."""
 
+import contextlib
+import itertools
 import os
 import random
 import re
@@ -8,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +147,15 @@ def test_the_old_are_dropped_and_counted(spool: Spool) -> None:
     assert (spool.dropped.age, spool.count) == (2, 1)
 
 
+def test_a_clock_that_is_set_makes_nothing_old(spool: Spool) -> None:
+    spool.put([entry(1)], 100.0)
+    spool.shift(1e9)  # the network told a Pi the time
+    spool.drop_old(1e9 + 100.0 + HOUR_S - 1)
+    assert stamps(spool) == [1]
+    spool.drop_old(1e9 + 100.0 + HOUR_S + 1)
+    assert stamps(spool) == []
+
+
 def test_removing_what_is_not_there_is_no_error(spool: Spool) -> None:
     spool.put([entry(1)], 0.0)
     number = spool.after(0, 1, 0)[0].number
@@ -214,6 +226,30 @@ def test_after_a_crash_in_the_middle_of_writing_all_is_there_that_put_returned_f
         assert done <= len(there) <= done + 20
         assert spool.count == len(there)
         spool.close()
+
+
+def test_closing_waits_for_who_is_at_work_in_another_thread_and_refuses_who_comes_later(spool: Spool) -> None:
+    numbers = itertools.count()
+    written: list[int] = []
+
+    def write() -> None:
+        with contextlib.suppress(SpoolError):
+            while True:
+                number = next(numbers)
+                spool.put([entry(number, 8000)], 0.0)
+                written.append(number)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while len(written) < 20:
+        thread.join(0.01)
+    spool.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    with pytest.raises(SpoolError, match="was closed"):
+        spool.after(0, 1, 1)
+    with contextlib.closing(Spool(spool.path, keep_free_mb=0)) as again:
+        assert stamps(again) == written[-len(stamps(again)) :]  # it holds a megabyte
 
 
 def test_a_second_opener_is_told_that_somebody_has_it(spool: Spool) -> None:
