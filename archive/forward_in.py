@@ -63,7 +63,7 @@ class Incoming:
                 "local",
                 is_persistent=is_durable,
                 receive_maximum=2 * TAKE_AT_ONCE,
-                max_payload=self._max_payload,
+                max_payload=2 * self._max_payload,  # what is a little too large is refused by us, and counted
                 max_waiting=0 if is_durable else BEST_EFFORT_WAITING,
             ),
             self._take if is_durable else self._pass_on,

@@ -15,13 +15,14 @@ from archive.pictures import content_type_of
 from archive.spool import Entry, Spool
 from archive.topics import FaceTopic
 from archive.window import Window
+from common.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 SEND_AT_ONCE = 200
 TICK_S = 0.5
 MAX_GOING_BYTES = 16_000_000  # in memory on their way out
-NOBODY_PAUSE_S = 1.0
+NOBODY_S = 0.5, 15.0  # pause after the broker has said that nobody subscribes there; doubles up to the second
 BEST_EFFORT_BACKLOG = 100  # messages of QoS 0 that may wait for the socket
 
 
@@ -38,6 +39,8 @@ class Outgoing:
         self._more = asyncio.Event()  # something to send
         self._going_bytes = 0
         self._unanswered_since_s: float | None = None
+        self._nobody = Backoff(*NOBODY_S)
+        self._nobody_until_s = 0.0
         self._mqtt: Mqtt | None = None
         self.link = Link("remote broker", lambda: Mqtt(config.remote, own, "remote"), self._use)
 
@@ -105,6 +108,9 @@ class Outgoing:
         await self._send_again(mqtt)
         while True:
             self._more.clear()
+            if (wait_s := self._nobody_until_s - time.monotonic()) > 0:
+                await asyncio.sleep(min(wait_s, TICK_S))
+                continue
             for entry in await self._next_entries():
                 self._window.send(time.monotonic(), entry.number)
                 self._going_bytes += len(entry.payload)
@@ -145,8 +151,8 @@ class Outgoing:
                 continue
             entries.append(entry)
             room_bytes -= len(entry.payload)
-        room = min(self._window.room, SEND_AT_ONCE)
-        if room and room_bytes > 0:
+        room = min(self._window.room - len(entries), SEND_AT_ONCE)
+        if room > 0 and room_bytes > 0:
             entries += await asyncio.to_thread(self._spool.after, self._window.newest, room, room_bytes)
         return entries
 
@@ -176,10 +182,15 @@ class Outgoing:
         finally:
             self._going_bytes -= len(entry.payload)
             self._more.set()
-        if not is_taken:  # a store that never was there yet; with it the broker will keep what comes
-            self._window.not_sent(time.monotonic(), number, NOBODY_PAUSE_S)
-        elif self._reply_to:
-            self._window.sent(time.monotonic(), number)
+        now_s = time.monotonic()
+        if not is_taken:  # no store ever was there; once there was one, the broker keeps what comes
+            self._window.not_sent(now_s, number, 0.0)
+            if now_s >= self._nobody_until_s:
+                self._nobody_until_s = now_s + self._nobody.next_s()
+            return
+        self._nobody.reset()
+        if self._reply_to:
+            self._window.sent(now_s, number)
         else:
             self._settle([number], "delivered")
 

@@ -73,7 +73,9 @@ class Store:
                 "broker",
                 is_persistent=True,
                 receive_maximum=2 * config.batch,
-                max_payload=round(config.max_payload_mb * 1e6),
+                max_payload=round(
+                    2 * config.max_payload_mb * 1e6
+                ),  # what is a little too large is refused by us, and told
             ),
             self._take,
         )

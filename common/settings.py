@@ -17,7 +17,8 @@ from pydantic_core import ErrorDetails
 from common.errors import ConfigError
 
 # In the environment these are what they are, not YAML: a password of digits, or one that begins with an asterisk.
-LITERAL = ("username", "password", "access_key_id", "secret_access_key")
+SECRET = ("password", "secret_access_key")
+LITERAL = ("username", "access_key_id", *SECRET)
 
 
 class Strict(BaseModel):
@@ -117,7 +118,16 @@ def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{key}: there is no such key; {advice}"
     if detail["type"] == "missing":
         return f"{key}: is missing"
-    return f"{key}: {detail['msg'].removeprefix('Value error, ')}, got {detail['input']!r}"
+    return f"{key}: {detail['msg'].removeprefix('Value error, ')}, got {_shown(detail['loc'], detail['input'])}"
+
+
+def _shown(loc: tuple[int | str, ...], value: Any) -> str:
+    """Without secrets: messages end in logs."""
+    if loc and loc[-1] in SECRET:
+        return "***"
+    if isinstance(value, Mapping):
+        return repr({name: "***" if name in SECRET else inner for name, inner in value.items()})
+    return repr(value)
 
 
 def _keys_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

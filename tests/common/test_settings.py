@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from common.errors import ConfigError
 from common.settings import Strict, load_settings
@@ -81,3 +81,21 @@ def test_a_login_in_the_environment_is_taken_as_it_stands() -> None:
 def test_a_variable_that_is_no_yaml_is_named() -> None:
     with pytest.raises(ConfigError, match=r"T__WHEELS__SPEED_MPS: '\[1' is not YAML"):
         load_settings(Robot, env_prefix="T", environ={"T__WHEELS__SPEED_MPS": "[1"})
+
+
+def test_no_message_holds_a_password() -> None:
+    class Login(Strict):
+        username: str = ""
+        password: str = Field(default="", min_length=8)
+
+        @model_validator(mode="after")
+        def _both(self) -> "Login":
+            if not self.username:
+                raise ValueError("username: is missing")
+            return self
+
+    for login in ({"password": "hunter2"}, {"password": "hunter2hunter2"}):
+        with pytest.raises(ConfigError) as told:
+            load_settings(Login, overrides=login)
+        assert "hunter2" not in str(told.value)
+        assert "***" in str(told.value)
