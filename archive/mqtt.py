@@ -15,17 +15,15 @@ from typing import Any
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt import client as paho
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from archive.broker_config import BrokerConfig
-from common.errors import ConfigError, LinkError
+from archive.mqtt_parts import OVERHEAD_BYTES, connect_properties, password_of, publish_properties, tls_context
+from common.errors import LinkError
 
-OVERHEAD_BYTES = 65_536  # of a packet beside its payload: topic and properties
 LOGIN_REFUSED = (4, 5, 134, 135)  # MQTT 3.1.1: bad user or password, not authorised; MQTT 5: the same
 FINAL = (144, 149, 153)  # MQTT 5: topic name invalid, packet too large, payload format invalid
 NOBODY = 16  # MQTT 5: no matching subscribers
-WEEK_S = 7 * 86_400
 GOODBYE_S = 2.0
 
 
@@ -85,8 +83,8 @@ class Mqtt(aiomqtt.Client):
             clean_session=None if five else not is_persistent,
             clean_start=not is_persistent if five else paho.MQTT_CLEAN_START_FIRST_ONLY,
             keepalive=config.keepalive_s,
-            properties=_connect(is_persistent, receive_maximum, max_payload) if five else None,
-            tls_context=_tls(config, setting) if config.is_tls else None,
+            properties=connect_properties(is_persistent, receive_maximum, max_payload) if five else None,
+            tls_context=tls_context(config, setting) if config.is_tls else None,
             timeout=10,
             max_inflight_messages=65_535,  # how many are under way is for the caller to bound
         )
@@ -184,7 +182,9 @@ class Mqtt(aiomqtt.Client):
         if self._max_packet and len(payload) + OVERHEAD_BYTES > self._max_packet:
             size = f"{len(payload)} bytes, and it takes packets of {self._max_packet} bytes at most"
             raise RefusedError(topic, size, is_final=True)
-        properties = _publish(fields or {}, content_type, reply_to, reply_id) if self._config.protocol == "5" else None
+        properties = (
+            publish_properties(fields or {}, content_type, reply_to, reply_id) if self._config.protocol == "5" else None
+        )
         try:
             info = self._client.publish(topic, payload, qos, False, properties)
         except (ValueError, struct.error) as error:  # a topic, field or payload that MQTT cannot hold
@@ -282,49 +282,3 @@ class Mqtt(aiomqtt.Client):
         answer = self._sent.get(mid)
         if answer is not None and not answer.done():
             answer.set_result(reason_code)
-
-
-def password_of(config: BrokerConfig, setting: str) -> str | None:
-    """Raises ConfigError when the file cannot be read."""
-    if config.password_file is None:
-        return config.password.get_secret_value() if config.password is not None else None
-    try:
-        return config.password_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{setting}.password_file: {config.password_file} cannot be read ({error})") from error
-
-
-def _connect(is_persistent: bool, receive_maximum: int, max_payload: int) -> Properties:
-    properties = Properties(PacketTypes.CONNECT)
-    properties.ReceiveMaximum = receive_maximum
-    if is_persistent:
-        properties.SessionExpiryInterval = WEEK_S
-    if max_payload:
-        properties.MaximumPacketSize = max_payload + OVERHEAD_BYTES
-    return properties
-
-
-def _publish(fields: Mapping[str, str], content_type: str, reply_to: str, reply_id: bytes) -> Properties | None:
-    properties = Properties(PacketTypes.PUBLISH)
-    if fields:
-        properties.UserProperty = list(fields.items())
-    if content_type:
-        properties.ContentType = content_type
-    if reply_to:
-        properties.ResponseTopic = reply_to
-        properties.CorrelationData = reply_id
-    return properties
-
-
-def _tls(config: BrokerConfig, setting: str) -> ssl.SSLContext:
-    """Raises ConfigError."""
-    files = config.tls
-    try:
-        context = ssl.create_default_context(cafile=str(files.authority) if files.authority else None)
-        if files.certificate and files.key:
-            context.load_cert_chain(files.certificate, files.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{setting}.tls: {files.authority or ''} {files.certificate or ''} cannot be used ({error})"
-        ) from error
-    return context

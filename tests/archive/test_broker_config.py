@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from archive.broker_config import BrokerConfig
 from archive.config import ForwardConfig, StoreConfig
-from archive.mqtt import Mqtt, password_of
+from archive.mqtt import Mqtt
+from archive.mqtt_parts import password_of
 from archive.names import client_id
 from common.errors import ConfigError
 from common.settings import check
