@@ -9,6 +9,16 @@ import pytest
 import pytest_asyncio
 
 
+TESTS = Path(__file__).parent
+ALONE = ("closed_loop", "dji_sdk", "robot", "sim")  # folders of tests that drive in real time
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in ALONE:
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest_asyncio.fixture(autouse=True)
 async def no_task_left_running() -> AsyncIterator[None]:
     """A task that outlives its test fails it."""

@@ -4,6 +4,7 @@ A client that does not read its answers is not read from; when it has taken none
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -100,6 +101,12 @@ class TrackSession:
 
     async def _read(self, requests: AsyncIterator[pb.TrackRequest]) -> None:
         self._open(await self._first(requests))
+        with contextlib.suppress(grpc.aio.BaseError):  # the server is stopped, and with it this stream
+            await self._read_frames(requests)
+        self._finished = True
+        self._changed.set()
+
+    async def _read_frames(self, requests: AsyncIterator[pb.TrackRequest]) -> None:
         async for request in requests:
             if len(self._outbox) >= self._config.limits.outbox:
                 self._room.clear()  # who does not read its answers is not read from: its frames stay with it
@@ -111,8 +118,6 @@ class TrackSession:
                     raise StreamEnd(grpc.StatusCode.INVALID_ARGUMENT, "the stream is open already: `open` comes once.")
                 case _:  # warm: that it arrived is all it is for; unknown kinds are of a newer robot
                     pass
-        self._finished = True
-        self._changed.set()
 
     @staticmethod
     async def _first(requests: AsyncIterator[pb.TrackRequest]) -> StreamOpen:

@@ -5,7 +5,8 @@ import asyncio
 import grpc
 import pytest
 
-from protos.messages import FrameReply, Outcome, ServerDescription
+from edge_server.services.track import TrackSession
+from protos.messages import FrameReply, Outcome, ServerDescription, StreamOpen
 from protos.tagalong.v1 import offload_pb2 as pb
 from protos.tagalong.v1 import offload_pb2_grpc
 from tests.edge_server.support import (
@@ -340,3 +341,23 @@ async def test_open_streams_are_told_to_go_and_still_served_meanwhile() -> None:
         assert (await track.result()).outcome == pb.OUTCOME_RESULT
         await track.call.done_writing()
         assert await track.call.read() is grpc.aio.EOF
+
+
+async def test_a_stream_that_is_open_while_the_server_stops_ends_without_an_error() -> None:
+    async with serving(config_of(), Blobs()) as server:
+
+        async def requests():
+            yield pb.TrackRequest(open=StreamOpen("rover", ("person",)).to_pb())
+            raise grpc.aio.BaseError("Server already stopped.")  # gRPC's own way, seen on a busy machine
+
+        sent: list[pb.TrackReply] = []
+
+        async def write(reply: pb.TrackReply) -> None:
+            sent.append(reply)
+
+        session = TrackSession("a-stream", server.config, server.dispatcher, server.tasks)
+        try:
+            await session.run(requests(), write)
+        finally:
+            session.close()
+        assert [reply.WhichOneof("kind") for reply in sent] == ["opened"]

@@ -47,7 +47,7 @@ def test_corridor_is_the_run_that_was_promised() -> None:
 
 
 def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match=r"no scenario 'coridor'.*corridor, lab"):
+    with pytest.raises(ConfigError, match=r"no scenario 'coridor'.*corridor, faces, lab"):
         scenario.load("coridor")
 
 
