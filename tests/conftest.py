@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-
 TESTS = Path(__file__).parent
 ALONE = ("closed_loop", "dji_sdk", "robot", "sim")  # folders of tests that drive in real time
 
