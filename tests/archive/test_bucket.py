@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -146,12 +147,17 @@ asyncio.run(main())
 """
 
 
-async def test_a_folder_where_one_may_not_write_can_be_read_and_says_so(tmp_path: Path) -> None:
-    folder = tmp_path / "faces"
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every user can reach; `tmp_path` is below folders of its user alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def test_a_folder_where_one_may_not_write_can_be_read_and_says_so(open_folder: Path) -> None:
+    folder = open_folder / "faces"
     await on(folder).put("there.png", b"x", "image/png")
-    for above in folder.parents:
-        if above.stat().st_uid == os.geteuid() and above.is_relative_to(tmp_path.parent.parent):
-            above.chmod(above.stat().st_mode | stat.S_IXOTH | stat.S_IXGRP)
     (folder / "there.png").chmod(0o444)
     folder.chmod(0o555)
     try:
