@@ -24,6 +24,7 @@ from robot.watching import Answered
 log = logging.getLogger(__name__)
 
 MAX_FRAMES = 12  # whose answers may still come; 0.9 MB each
+MAX_FRAME_BYTES = 150_000_000  # of all of them: large pictures are fewer
 MAX_WAITING = 4  # answered pictures whose faces were not yet cut out
 SAME_IOU = 0.3  # a detection and its track overlap at least so much
 TICK_S = 0.2
@@ -58,13 +59,14 @@ class FaceWatcher:
         self._frames: OrderedDict[int, Frame] = OrderedDict()
         self._work: deque[tuple[Frame, Answered]] = deque()
         self._filled = asyncio.Event()
+        self._is_cutting = False
         self._limited = 0
         self.newest: deque[Letter] = deque(maxlen=8)
         """The last ones that were chosen, for whoever shows them."""
 
     def saw(self, number: int, frame: Frame) -> None:
         self._frames[number] = frame
-        if len(self._frames) > MAX_FRAMES:
+        while len(self._frames) > min(MAX_FRAMES, max(1, MAX_FRAME_BYTES // max(1, frame.bgr.nbytes))):
             self._frames.popitem(last=False)
 
     def answered(self, answer: Answered) -> None:
@@ -83,7 +85,7 @@ class FaceWatcher:
 
     async def finish(self) -> None:
         """At the end of a video: publishes what was held back, and waits until the broker has it."""
-        while self._work:  # noqa: ASYNC110  # once, at the end
+        while self._work or self._is_cutting:  # noqa: ASYNC110  # once, at the end
             await asyncio.sleep(0.02)
         await self._publish(self._choice.finish())
         await self.publisher.drained()
@@ -97,14 +99,22 @@ class FaceWatcher:
                 pass
             self._filled.clear()
             while self._work:
-                frame, answer = self._work[0]
-                candidates = await asyncio.to_thread(self._candidates, frame, answer)
-                self._work.popleft()
-                for candidate in candidates:
-                    await self._publish(self._choice.offer(self._clock(), candidate))
+                self._is_cutting = True
+                await self._cut(*self._work.popleft())
+            self._is_cutting = False
             await self._publish(self._choice.tick(self._clock()))
             self.counts.add("limited", self._choice.limited - self._limited)
             self._limited = self._choice.limited
+
+    async def _cut(self, frame: Frame, answer: Answered) -> None:
+        try:
+            candidates = await asyncio.to_thread(self._candidates, frame, answer)
+        except Exception:  # one odd picture ends nothing
+            log.exception("the faces of picture %d could not be cut out", answer.number)
+            self.counts.add("skipped")
+            return
+        for candidate in candidates:
+            await self._publish(self._choice.offer(self._clock(), candidate))
 
     def _candidates(self, frame: Frame, answer: Answered) -> list[Candidate[Seen]]:
         """In a thread."""
