@@ -10,11 +10,20 @@ import pytest_asyncio
 
 TESTS = Path(__file__).parent
 ALONE = ("closed_loop", "dji_sdk", "robot", "sim")  # folders of tests that drive in real time
+NOT_ALONE = (  # but these: simulated time, pages, pictures
+    "closed_loop/test_corridor.py",
+    "closed_loop/test_lab.py",
+    "closed_loop/test_outage.py",
+    "dji_sdk/test_usual_addresses.py",
+    "robot/web/",
+    "sim/test_world",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in ALONE:
+        path = item.path.relative_to(TESTS)
+        if path.parts[0] in ALONE and not str(path).startswith(NOT_ALONE):
             item.add_marker(pytest.mark.alone)
 
 
