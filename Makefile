@@ -17,7 +17,7 @@ demo: setup  ## a simulated rover follows a person along three edge servers
 	@$(BIN)/tagalong sim corridor
 
 test: setup  ## all tests: no robot, no GPU, no network past 127.0.0.1
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 
 lint: setup  ## format, style, types, import rules

@@ -36,8 +36,8 @@ def store_of(remote: PrivateBroker, folder: Path, **more: Any) -> Store:
 
 
 def files(folder: Path) -> set[str]:
-    """Keys of faces."""
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """Keys of faces; by os.walk, as it does not mind a folder that goes while it looks."""
+    found = {str((Path(above) / name).relative_to(folder)) for above, _, names in os.walk(folder) for name in names}
     return {path for path in found if not path.startswith(("index/", "forgotten/"))}
 
 
@@ -200,10 +200,10 @@ async def test_a_rule_is_obeyed_for_what_comes_after_it_and_for_what_is_there(tm
             assert {path.split("/")[2] for path in files(folder)} == {"stays", "late"}
             await Rules(bucket).add(Rule(START + timedelta(days=1), robot="rover", track="late"))
             await until(lambda: {path.split("/")[2] for path in files(folder)} == {"stays"})
-            await until(
-                lambda: b"/late/" not in b"".join(part.read_bytes() for part in (folder / "index").rglob("*-L*"))
-            )
-            assert await indexed(folder) == files(folder)
+            async with asyncio.timeout(30):
+                while await indexed(folder) != files(folder):  # noqa: ASYNC110  # lines go after the objects
+                    await asyncio.sleep(0.05)
+            assert len(await indexed(folder)) == 1
 
 
 async def test_foreign_files_below_forgotten_do_not_stop_it_and_delete_nothing(tmp_path: Path) -> None:
