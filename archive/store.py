@@ -73,9 +73,7 @@ class Store:
                 "broker",
                 is_persistent=True,
                 receive_maximum=2 * config.batch,
-                max_payload=round(
-                    2 * config.max_payload_mb * 1e6
-                ),  # what is a little too large is refused by us, and told
+                max_payload=round(2e6 * config.max_payload_mb),  # a little too large: refused by us, and told
             ),
             self._take,
         )
