@@ -2,11 +2,16 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: programs that tests start would inherit it, and never see their Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 ALONE = ("closed_loop", "dji_sdk", "robot", "sim")  # folders of tests that drive in real time
