@@ -10,6 +10,7 @@ from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from common import serving
 from common.errors import ConfigError
 from mirror import problems
 from mirror.problems import ProblemError
@@ -34,14 +35,10 @@ FILES = {
     "live.js": ("live.js", "text/javascript"),
     "favicon.svg": ("favicon.svg", "image/svg+xml"),
 }
-GUARDS = {
+GUARDS = serving.GUARDS | {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; media-src 'self' blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 NO_CACHE = {**GUARDS, "Cache-Control": "no-cache"}  # of the page: asked for anew, but kept
 NO_STORE = {**GUARDS, "Cache-Control": "no-store"}  # of pictures: not on the user's disk either

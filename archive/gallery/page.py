@@ -11,6 +11,7 @@ from archive.gallery import guard
 from archive.gallery.gallery import Gallery, Told, WishError
 from archive.keys import segment
 from common.errors import ConfigError
+from common.serving import GUARDS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -26,14 +27,6 @@ FILES = {
     "shape.js": ("shape.js", "text/javascript"),
     "viewer.js": ("viewer.js", "text/javascript"),
     "favicon.svg": ("favicon.svg", "image/svg+xml"),
-}
-GUARDS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 NO_CACHE = {**GUARDS, "Cache-Control": "no-cache"}  # of the page: asked for anew, but kept
 NO_STORE = {**GUARDS, "Cache-Control": "private, no-store"}  # of faces: what is forgotten is on no other disk either

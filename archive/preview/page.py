@@ -3,8 +3,6 @@
 FastAPI is imported only when it runs: a camera without a page does not need it.
 """
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from importlib import resources
@@ -14,10 +12,10 @@ from archive.camera_config import PreviewConfig
 from archive.preview.shown import Shown
 from archive.preview.viewers import MAX_VIEWERS, Viewers
 from common.errors import ConfigError
-from common.serving import LOOPBACK, address, listening, serve
+from common.serving import GUARDS, LOOPBACK, address, listening, serve
 from common.supervise import Job, supervise
-from robot.web.page import TRY_LATER, Browser, gone
-from robot.web.viewers import Gone, may_connect
+from robot.web.page import attend
+from robot.web.viewers import may_connect
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -31,14 +29,6 @@ FILES = {
     "picture.js": ("picture.js", "text/javascript"),
     "strip.js": ("strip.js", "text/javascript"),
     "favicon.svg": ("favicon.svg", "image/svg+xml"),
-}
-GUARDS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 NO_CACHE = {**GUARDS, "Cache-Control": "no-cache"}
 NO_STORE = {**GUARDS, "Cache-Control": "no-store"}  # of faces
@@ -108,18 +98,8 @@ def build(viewers: Viewers, host: str) -> "FastAPI":
 
     @app.websocket("/live")
     async def live(browser: WebSocket) -> None:
-        with contextlib.suppress(Gone), gone():  # a browser may go at any of these steps
-            if not is_allowed(browser.headers.get("origin"), browser.headers.get("host"), host):
-                await browser.close()  # before accepting: HTTP 403
-                return
-            await browser.accept()
-            if viewers.is_full:
-                await browser.close(TRY_LATER, f"{MAX_VIEWERS} are watching already")
-                return
-            await viewers.talk(Browser(browser))
-        with contextlib.suppress(Gone, TimeoutError), gone():  # it went first
-            async with asyncio.timeout(1):
-                await browser.close()
+        headers = browser.headers
+        await attend(browser, viewers, is_allowed(headers.get("origin"), headers.get("host"), host))
 
     return app
 

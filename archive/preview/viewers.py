@@ -6,7 +6,7 @@ Each browser gets the newest there is at the pace it can take. A slow one slows 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from archive.preview.drawn import draw, draw_crop
@@ -14,13 +14,12 @@ from archive.preview.hiding import Cover, Hiding, Scene
 from archive.preview.shown import Shown
 from archive.preview.state import Crop, to_json
 from archive.publisher import Letter
-from robot.web.viewers import Gone, Socket
+from robot.web.viewers import Socket, in_time, until_one_ends
 
 log = logging.getLogger(__name__)
 
 MAX_VIEWERS = 8
 PICTURES_PER_S = 10.0
-SEND_TIMEOUT_S = 10.0  # a browser that takes nothing for so long is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,10 @@ class Viewers:
         self._crops: list[tuple[Letter, Crop]] = []
         self._crop_number = 0
         self._view: View | None = None
+
+    @property
+    def count(self) -> int:
+        return self._count
 
     @property
     def is_full(self) -> bool:
@@ -101,26 +104,15 @@ class Viewers:
     # ---- browsers ----
 
     async def talk(self, socket: Socket) -> None:
-        """Until the browser goes, `close` is called, or it takes nothing for SEND_TIMEOUT_S."""
+        """Until the browser goes, `close` is called, or it takes nothing for some seconds."""
         self._count += 1
         self._anybody.set()
-        jobs = [
-            asyncio.create_task(self._show(socket), name="preview shows"),
-            asyncio.create_task(_listen(socket), name="preview listens"),
-            asyncio.create_task(self._closing.wait(), name="preview closes"),
-        ]
         try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            await until_one_ends(
+                "preview", shows=self._show(socket), listens=_listen(socket), closes=self._closing.wait()
+            )
         finally:
             self._count -= 1
-            for job in jobs:
-                job.cancel()
-            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, TimeoutError):
-                log.info("preview: a browser took nothing for %.0f s and was let go", SEND_TIMEOUT_S)
-            elif isinstance(outcome, Exception) and not isinstance(outcome, Gone):
-                raise outcome
 
     async def _show(self, socket: Socket) -> None:
         sent: View | None = None
@@ -129,9 +121,9 @@ class Viewers:
                 await self._changed.wait()
             view = self._view
             if sent is None or view.state != sent.state:
-                await _send(socket.send_text(view.state))
+                await in_time(socket.send_text(view.state))
             if view.jpeg and (sent is None or view.jpeg != sent.jpeg):
-                await _send(socket.send_bytes(view.jpeg))
+                await in_time(socket.send_bytes(view.jpeg))
             sent = view
 
 
@@ -143,8 +135,3 @@ async def _listen(socket: Socket) -> None:
     """There is nothing that a browser could say, but that it goes."""
     while True:
         await socket.receive_text()
-
-
-async def _send(sending: Awaitable[None]) -> None:
-    async with asyncio.timeout(SEND_TIMEOUT_S):
-        await sending

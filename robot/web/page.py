@@ -8,13 +8,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from common import serving
 from common.errors import ConfigError
 from robot.view import Watched
 from robot.web.source import World
-from robot.web.viewers import MAX_VIEWERS, Gone, Viewers, may_connect
+from robot.web.viewers import MAX_VIEWERS, Gone, Socket, Viewers, may_connect
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, WebSocket
@@ -81,20 +81,35 @@ def build(viewers: Viewers, host: str) -> "FastAPI":
 
     @app.websocket("/live")
     async def live(browser: WebSocket) -> None:
-        with contextlib.suppress(Gone), gone():  # a browser may go at any of these steps
-            if not may_connect(browser.headers.get("origin"), browser.headers.get("host"), host):
-                await browser.close()  # before accepting: HTTP 403
-                return
-            await browser.accept()
-            if viewers.is_full:
-                await browser.close(TRY_LATER, f"{MAX_VIEWERS} are watching already")
-                return
-            await viewers.talk(Browser(browser))
-        with contextlib.suppress(Gone, TimeoutError), gone():  # it went first, or takes nothing, not even this
-            async with asyncio.timeout(1):
-                await browser.close()
+        await attend(browser, viewers, may_connect(browser.headers.get("origin"), browser.headers.get("host"), host))
 
     return app
+
+
+class Audience(Protocol):
+    """Who watches one thing, and how many may."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def is_full(self) -> bool: ...
+    async def talk(self, socket: Socket) -> None: ...
+
+
+async def attend(browser: "WebSocket", audience: Audience, is_allowed: bool) -> None:
+    """One websocket from its opening to its end, whichever side it comes from."""
+    with contextlib.suppress(Gone), gone():  # a browser may go at any of these steps
+        if not is_allowed:
+            await browser.close()  # before accepting: HTTP 403
+            return
+        await browser.accept()
+        if audience.is_full:
+            await browser.close(TRY_LATER, f"{audience.count} are watching already")
+            return
+        await audience.talk(Browser(browser))
+    with contextlib.suppress(Gone, TimeoutError), gone():  # it went first, or takes nothing, not even this
+        async with asyncio.timeout(1):
+            await browser.close()
 
 
 class Browser:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -62,23 +62,12 @@ class Viewers:
     async def talk(self, socket: Socket) -> None:
         """Until the browser goes, `close` is called, or it takes nothing for SEND_TIMEOUT_S."""
         self._count += 1
-        jobs = [
-            asyncio.create_task(self._show(socket), name="page shows"),
-            asyncio.create_task(self._listen(socket), name="page listens"),
-            asyncio.create_task(self._closing.wait(), name="page closes"),
-        ]
         try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            await until_one_ends(
+                "page", shows=self._show(socket), listens=self._listen(socket), closes=self._closing.wait()
+            )
         finally:
             self._count -= 1
-            for job in jobs:
-                job.cancel()
-            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, TimeoutError):
-                log.info("page: a browser took nothing for %.0f s and was let go", SEND_TIMEOUT_S)
-            elif isinstance(outcome, Exception) and not isinstance(outcome, Gone):
-                raise outcome
 
     def view(self) -> AgentView:
         """Of the robot, at most 30 ms old."""
@@ -102,7 +91,7 @@ class Viewers:
         loop = asyncio.get_running_loop()
         if self._world is not None:
             hello = {"type": "plan", "plan": self._world.plan()}
-            await _send(socket.send_text(json.dumps(hello, allow_nan=False)))
+            await in_time(socket.send_text(json.dumps(hello, allow_nan=False)))
         shown: bytes = b""
         shown_top: bytes = b""
         shown_dressed: bytes = b""
@@ -112,21 +101,21 @@ class Viewers:
             jpeg = self.view().jpeg
             if jpeg and jpeg is not shown:
                 shown = jpeg
-                await _send(socket.send_bytes(CAMERA + jpeg))
+                await in_time(socket.send_bytes(CAMERA + jpeg))
             if began_s - state_s >= 1 / STATES_PER_S - 0.005:
                 state_s = began_s
-                await _send(socket.send_text(self.state()))
+                await in_time(socket.send_text(self.state()))
             dressed = mirror.picture if (mirror := self.view().mirror) is not None else b""
             if dressed is not shown_dressed:
                 shown_dressed = dressed
                 if dressed:
-                    await _send(socket.send_bytes(DRESSED + dressed))
+                    await in_time(socket.send_bytes(DRESSED + dressed))
             if self._world is not None and began_s - top_s >= 0.25:
                 top_s = began_s
                 top = self._world.top_jpeg()
                 if top and top is not shown_top:
                     shown_top = top
-                    await _send(socket.send_bytes(TOP + top))
+                    await in_time(socket.send_bytes(TOP + top))
             await asyncio.sleep(max(0.0, began_s + 1 / PICTURES_PER_S - loop.time()))
 
     async def _listen(self, socket: Socket) -> None:
@@ -139,7 +128,24 @@ class Viewers:
                 self._robot.press(key)
 
 
-async def _send(sending: Awaitable[None]) -> None:
+async def until_one_ends(what: str, **jobs: Coroutine[Any, Any, object]) -> None:
+    """Runs them beside each other; the first that ends ends all. A browser that went or takes nothing is no error."""
+    tasks = [asyncio.create_task(job, name=f"{what} {name}") for name, job in jobs.items()]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, TimeoutError):
+            log.info("%s: a browser took nothing for %.0f s and was let go", what, SEND_TIMEOUT_S)
+        elif isinstance(outcome, Exception) and not isinstance(outcome, Gone):
+            raise outcome
+
+
+async def in_time(sending: Awaitable[None]) -> None:
+    """Raises TimeoutError where a browser takes nothing."""
     async with asyncio.timeout(SEND_TIMEOUT_S):
         await sending
 
