@@ -92,7 +92,7 @@ class Mqtt(aiomqtt.Client):
         self._client.manual_ack_set(True)
         self._max_waiting = max_waiting
         self._sent: dict[int, asyncio.Future[Any]] = {}
-        # Bounded: QoS 1 by what the broker sends ahead (`receive_maximum`; MQTT 3.1.1: its own), QoS 0 by `max_waiting`.
+        # Bounded: QoS 1 by what the broker sends ahead (`receive_maximum`), QoS 0 by `max_waiting`.
         self.mail: asyncio.Queue[Mail] = asyncio.Queue()
         self.overflowed = 0
         self._max_packet = 0  # of the broker; paho does not look at it, and would be thrown out again and again
