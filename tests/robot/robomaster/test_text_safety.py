@@ -23,9 +23,10 @@ async def test_what_was_wanted_before_the_program_was_stopped_is_not_driven_when
     robot = FickleRover()
     async with robot.listening("127.0.40.80"), connected(text_config("127.0.40.80", profile="s1")) as rover:
         await drive_for(rover, AHEAD, 0.2)
+        await until(lambda: not rover.base._flow._unanswered, "answers to all that was sent before")
+        before = len(robot.speeds())
         clock = rover.base._clock
         rover.base._clock = lambda: clock() + 5.0  # as if it had been stopped for so long
-        before = len(robot.speeds())
         rover.base.pump()
         await until(lambda: len(robot.speeds()) > before, "what it says first")
         assert set(robot.speeds()[before:]) == {STOP}
