@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+IN_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test lint bench protos clean
 help:  ## this list
@@ -17,7 +18,8 @@ demo: setup  ## a simulated rover follows a person along three edge servers
 	@$(BIN)/tagalong sim corridor
 
 test: setup  ## all tests: no robot, no GPU, no network past 127.0.0.1
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+	@$(BIN)/python -m pytest $(IN_TWO) -m "not (realtime or alone)"
+	@$(BIN)/python -m pytest $(IN_TWO) -m realtime
 	@$(BIN)/python -m pytest -m alone
 
 lint: setup  ## format, style, types, import rules

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from xdist.scheduler import LoadFileScheduling
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: programs that tests start would inherit it, and never see their Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
-ALONE = ("closed_loop", "dji_sdk", "robot", "sim")  # folders of tests that drive in real time
-NOT_ALONE = (  # but these: simulated time, pages, pictures
+REALTIME = ("dji_sdk/", "robot/", "sim/")  # drive in real time
+ALONE = ("closed_loop/",)  # the whole system does
+NEITHER = (  # but these: simulated time, pages, pictures
     "closed_loop/test_corridor.py",
     "closed_loop/test_lab.py",
     "closed_loop/test_outage.py",
@@ -23,13 +25,29 @@ NOT_ALONE = (  # but these: simulated time, pages, pictures
     "robot/web/",
     "sim/test_world",
 )
+ROVERS = ("dji_sdk/", "robot/robomaster/", "sim/robomaster/")  # have addresses and ports in common
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        path = item.path.relative_to(TESTS)
-        if path.parts[0] in ALONE and not str(path).startswith(NOT_ALONE):
-            item.add_marker(pytest.mark.alone)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    path = str(item.path.relative_to(TESTS))
+    if path.startswith(NEITHER):
+        return
+    if path.startswith(ALONE):
+        item.add_marker(pytest.mark.alone)
+    elif path.startswith(REALTIME):
+        item.add_marker(pytest.mark.realtime)
+
+
+class RoversInTurn(LoadFileScheduling):
+    """Two files side by side, but never two with rovers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        is_rover = nodeid.removeprefix("tests/").startswith(ROVERS)
+        return "rovers" if is_rover else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> RoversInTurn:
+    return RoversInTurn(config, log)
 
 
 @pytest_asyncio.fixture(autouse=True)
