@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: programs that tests start would inherit it, and never see their Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 TESTS = Path(__file__).parent
 REALTIME = ("dji_sdk/", "robot/", "sim/")  # drive in real time

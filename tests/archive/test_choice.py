@@ -108,7 +108,7 @@ def test_crowds_are_bounded_and_those_who_give_way_are_published() -> None:
     st.sampled_from([0.0, 0.8]),
     st.sampled_from([1.0, 1.25]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_everybody_is_published_and_never_twice_within_the_pause(
     steps: list[tuple[str, float, float]], settle_s: float, better: float
 ) -> None:

@@ -55,7 +55,7 @@ def test_a_tiny_face_at_the_edge_is_one_pixel(box: Box) -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(16, 100))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_large_crop_is_scaled_down_and_keeps_its_shape(height: int, width: int, longest: int) -> None:
     crop = cut(np.zeros((height, width, 3), np.uint8), Box(0, 0, 1, 1), CropConfig(margin=0, max_side_px=longest))
     assert max(crop.shape[:2]) == min(longest, max(height, width))

@@ -167,7 +167,7 @@ def test_removing_what_is_not_there_is_no_error(spool: Spool) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["put", "remove", "old", "reopen"]), st.integers(0, 60)), max_size=25))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_count_and_bytes_are_those_of_the_file_always(steps: list[tuple[str, int]]) -> None:
     folder = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp") / f"spool-test-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)

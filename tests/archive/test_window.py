@@ -114,7 +114,7 @@ class Spooled(RuleBasedStateMachine):
 
 
 TestSpooled = Spooled.TestCase
-TestSpooled.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSpooled.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def resent_at(window: Window, until_s: float, step_s: float = 1.0) -> list[float]:

@@ -200,7 +200,9 @@ def aggregator_config(face: str | None = None, yolo: str | None = None, **more: 
 
 async def test_an_aggregator_over_two_other_servers_gives_the_same_answer() -> None:
     async with serving(config_of(), Blobs("face"), Blobs("person")) as worker:
-        config = aggregator_config(f"127.0.0.1:{worker.ports.face_port}", f"127.0.0.1:{worker.ports.yolo_port}")
+        config = aggregator_config(
+            f"127.0.0.1:{worker.ports.face_port}", f"127.0.0.1:{worker.ports.yolo_port}", worker_deadline_s=5.0
+        )
         async with serving(config) as server, port_of(server, "object_port") as channel:
             assert server.ports.face_port is None  # the worker offers it
             reply = await ask(channel, "ObjectDetection", object_request(max_results=1))
@@ -221,7 +223,7 @@ async def test_a_dead_worker_loses_only_its_part_and_is_used_again_when_it_is_ba
     async with contextlib.AsyncExitStack() as stack:
         worker = await stack.enter_async_context(serving(config_of(), face))
         port = worker.ports.face_port
-        config = aggregator_config(face=f"127.0.0.1:{port}")
+        config = aggregator_config(face=f"127.0.0.1:{port}", worker_deadline_s=5.0)
         async with serving(config, Blobs("person")) as server, port_of(server, "object_port") as channel:
             assert len((await ask(channel, "ObjectDetection", object_request())).objects) == 4
             await stack.aclose()

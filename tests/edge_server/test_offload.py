@@ -128,7 +128,7 @@ async def test_a_newer_frame_supersedes_and_an_old_one_expires() -> None:
 
 
 async def test_a_robot_too_many_is_rejected_with_a_time_and_served_once_there_is_a_place() -> None:
-    config = config_of(scheduler={"capacity": 1}, limits={"idle_s": 0.05})
+    config = config_of(scheduler={"capacity": 1}, limits={"idle_s": 1.0})
     async with serving(config, Blobs()) as server, track_to(server) as first, track_to(server) as second:
         await first.open("person")
         await second.open("person")  # being connected takes no place: a warm standby costs nobody anything
@@ -200,7 +200,7 @@ async def test_a_client_that_closes_its_half_gets_the_answers_it_waits_for() -> 
 async def test_a_client_that_never_reads_loses_its_stream_and_a_robot_beside_it_does_not_notice() -> None:
     # windows of the smallest size, so that a few hundred answers fill them
     small = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024))
-    config = config_of(limits={"outbox": 8, "unread_s": 0.2})
+    config = config_of(limits={"outbox": 8, "unread_s": 1.0})
     async with serving(config, Blobs()) as server, track_to(server) as robot:
         async with channel_to(address_of(server), *small) as channel:
             await robot.open("person", robot="reader")
@@ -292,7 +292,7 @@ async def test_an_engine_that_fails_costs_its_frame_and_says_so() -> None:
 
 async def test_a_hung_engine_loses_only_its_task_until_it_comes_back() -> None:
     person, face = Blobs("person"), Blobs("face")
-    async with serving(config_of(limits={"hung_s": 0.1}), person, face) as server, track_to(server) as track:
+    async with serving(config_of(limits={"hung_s": 1.0}), person, face) as server, track_to(server) as track:
         await track.open("person", "face")
         face.gate.clear()
         for number in (1, 2):

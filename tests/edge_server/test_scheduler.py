@@ -226,7 +226,7 @@ def test_busy_is_the_share_of_the_last_window() -> None:
     st.dictionaries(st.sampled_from("abcdef"), st.lists(st.floats(0.01, 5.0), min_size=1, max_size=3), min_size=2),
     st.lists(st.sampled_from("abcdef"), min_size=10, max_size=60),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_while_one_robot_waits_no_other_is_served_more_than_twice(
     budgets: dict[str, list[float]], senders: list[str]
 ) -> None:
@@ -332,4 +332,4 @@ class EveryTicketHasOneOutcome(RuleBasedStateMachine):
 
 
 TestEveryTicketHasOneOutcome = EveryTicketHasOneOutcome.TestCase
-TestEveryTicketHasOneOutcome.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestEveryTicketHasOneOutcome.settings = settings(max_examples=60, stateful_step_count=40)

@@ -116,7 +116,7 @@ def free_port() -> int:
 async def test_metrics_count_frames_and_healthz_tells_what_is_wrong() -> None:
     port = free_port()
     engine = Blobs()
-    config = config_of(metrics_port=port, limits={"hung_s": 0.1})
+    config = config_of(metrics_port=port, limits={"hung_s": 1.0})
     async with serving(config, engine) as server, track_to(server) as track:
         await track.open("person")
         await track.send(1, TWO_BOXES)

@@ -500,7 +500,7 @@ def test_the_same_script_gives_the_same_run() -> None:
     assert play() == play()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), spread_s=st.floats(0.0, 0.08))
 def test_random_round_trips_never_cause_ping_pong(seed: int, spread_s: float) -> None:
     rng = random.Random(seed)
@@ -509,7 +509,7 @@ def test_random_round_trips_never_cause_ping_pong(seed: int, spread_s: float) ->
     settled(lane)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     faults=st.lists(
         st.tuples(st.sampled_from(["kill", "revive", "freeze", "thaw"]), st.sampled_from("abc"), st.floats(0.05, 2.0)),

@@ -171,7 +171,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sum(counts.outcomes.values()) == counts.sent
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=60)
 TestAnyInterleaving = LedgerMachine.TestCase
 
 

@@ -257,8 +257,10 @@ async def test_deadline_over_all_and_cancelling_stop_the_work_there() -> None:
     paint = Paint()
     paint.gate.clear()
     async with running(node_config(), engines(paint)) as node, nodes_of(handover(node)) as nodes:
+        late = asyncio.create_task(nodes.try_on(ask(budget_s=2.0), News()))
+        await until(lambda: paint.begun == 1)
         with pytest.raises(TooLateError):
-            await nodes.try_on(ask(budget_s=0.5), News())
+            await late
         await until(lambda: paint.stopped == 1)
         queued = News()
         working = asyncio.create_task(nodes.try_on(ask(user="a"), News()))

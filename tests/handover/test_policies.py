@@ -144,7 +144,7 @@ def test_latency_never_chooses_what_is_not_usable_or_not_known() -> None:
 COST_S = st.floats(0.001, 0.24)  # below `urgent_s`
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(COST_S, COST_S, COST_S, st.floats(STEP_S, 2.0)), max_size=40))
 def test_latency_never_plays_ping_pong_whatever_the_costs(script: list[tuple[float, float, float, float]]) -> None:
     walk = Walk(LatencyPolicyConfig())

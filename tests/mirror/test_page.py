@@ -343,15 +343,16 @@ async def test_pictures_are_dropped_when_their_time_is_over(tmp_path: Path) -> N
 async def test_twenty_users_at_once_all_get_their_picture_and_see_their_place(tmp_path: Path) -> None:
     async with mirror(tmp_path, FakeNodes(step_s=0.01)) as first:
 
-        async def user() -> list[int]:
-            client = Client(first.port)
-            wish = {"picture": await client.photo(PHOTO), "garment": "tee-red"}
+        async def user(client: Client, picture: str) -> list[int]:
+            wish = {"picture": picture, "garment": "tee-red"}
             events = sse((await client.post("/api/try-on", wish, **SSE)).body.decode())
             assert events[-1][0] == "done"
             assert (await client.get(f"/api/results/{events[-1][1]['result']}.jpg")).status == 200
             return [told["place"] for name, told in events if name == "news"]
 
-        places = await asyncio.gather(*(user() for _ in range(20)))
+        clients = [Client(first.port) for _ in range(20)]
+        pictures = await asyncio.gather(*(client.photo(PHOTO) for client in clients))
+        places = await asyncio.gather(*map(user, clients, pictures))
         assert max(max(each) for each in places) > 1
 
 

@@ -260,10 +260,7 @@ async def test_a_serial_line_is_looked_at_and_not_opened(tmp_path: Path) -> None
 # ---- servers, and all together ----
 
 
-async def test_servers_are_asked_what_they_offer_and_one_that_is_gone_is_named(
-    edge: Edge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(probes, "LOOK_FOR_SERVERS_S", 1.0)
+async def test_servers_are_asked_what_they_offer_and_one_that_is_gone_is_named(edge: Edge) -> None:
     await edge.start()
     here = f"127.0.0.1:{edge.port}"
     found = await probes.servers(settings(handover__servers=[{"address": here}, {"address": "127.0.0.1:9"}]))

@@ -55,7 +55,7 @@ inputs = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(inputs, max_size=40))
 def test_no_sequence_of_inputs_moves_the_robot_without_a_fresh_answer(steps: list[tuple[object, ...]]) -> None:
     core, now_s, number = AgentCore(CONFIG, CameraModel(), 0.0), 0.0, 0

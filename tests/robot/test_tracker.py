@@ -254,7 +254,7 @@ frames = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(frames)
 def test_whatever_comes_ids_are_unique_and_all_numbers_finite(frames):
     tracker = Tracker()

@@ -32,7 +32,7 @@ def _best_total(costs: list[list[float]]) -> float:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(matrices)
 def test_no_pairing_is_cheaper_than_the_one_found(costs):
     pairs = assign(costs)

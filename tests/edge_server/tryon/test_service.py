@@ -223,7 +223,9 @@ async def test_a_full_queue_and_a_greedy_user_are_told_when_to_come_back() -> No
             await client.try_on(request(pose=found.pose, parsing=found.parsing, user=user), soon(60), Heard())
 
         async with asyncio.TaskGroup() as group:
-            for user in "abcd":
+            group.create_task(ask("a"))
+            await until(lambda: paint.begun == 1)  # so that the others wait
+            for user in "bcd":
                 group.create_task(ask(user))
             await until(lambda: server.tryon.load(("tryon",)).streams == 4)
             for user, says in (("e", "3 requests wait"), ("d", "you have 1")):

@@ -211,7 +211,7 @@ def test_a_quality_that_does_not_exist_is_refused() -> None:
         WarpEngine("superb")  # type: ignore[arg-type]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 100_000), st.sampled_from([*UPPER, "trousers"]), st.booleans(), st.sampled_from(list(Facing)))
 def test_any_pose_is_dressed_or_refused_in_words(seed: int, name: str, whole: bool, facing: Facing) -> None:
     random = Random(seed)

@@ -45,7 +45,7 @@ def test_the_maps_of_a_box_are_the_spline_at_its_pixels(step: int, fine: int) ->
     assert np.abs(np.dstack([maps.x, maps.y]) - exact).max() < 0.1 * step
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(3, 40), st.floats(50, 2000))
 def test_any_landmarks_are_met(seed: int, count: int, size: float) -> None:
     random = np.random.default_rng(seed)

@@ -109,6 +109,13 @@ async def drive_for(rover: TextRover, command: DriveCommand, for_s: float) -> No
         await asyncio.sleep(0.02)
 
 
+async def drive_until(rover: TextRover, command: DriveCommand, true: Callable[[], bool], what: str) -> None:
+    give_up_s = time.monotonic() + FAR_S
+    while not true():
+        assert time.monotonic() < give_up_s, f"drove in vain for: {what}"
+        await drive_for(rover, command, 0.02)
+
+
 async def speed_of(room: Room) -> float:
     """Of the rover in the world, over a twentieth of a second."""
     (x0, y0, _), at_s = room.where(), room.world.time_s

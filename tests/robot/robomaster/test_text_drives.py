@@ -8,27 +8,34 @@ import pytest
 
 from robot.robomaster.guard import SILENCE_S
 from robot.values import STILL, DriveCommand
-from tests.robot.robomaster.emulated import Room, connected, drive_for, speed_of, text_config, until, until_it_stands
+from tests.robot.robomaster.emulated import (
+    Room,
+    connected,
+    drive_for,
+    drive_until,
+    speed_of,
+    text_config,
+    until,
+    until_it_stands,
+)
 
 
 async def test_ahead_left_and_turning_left_are_that_in_the_world_and_odometry_agrees() -> None:
     room = Room("127.0.40.1")
     async with room.switched_on(), connected(text_config(room.ip)) as rover:
-        await drive_for(rover, DriveCommand(0.5), 0.5)
-        await drive_for(rover, DriveCommand(0.0, 0.4), 0.5)
-        x, y, heading = room.where()
-        assert x > 0.12
-        assert y > 0.08
-        assert abs(heading) < 0.1
-        await drive_for(rover, DriveCommand(0.2, 0.0, 1.0), 0.6)
-        odometry = rover.base.odometry()
-        assert odometry is not None
-        assert odometry.forward_mps == pytest.approx(0.2, abs=0.06)
-        assert odometry.left_mps == pytest.approx(0.0, abs=0.06)
-        assert odometry.turn_radps == pytest.approx(1.0, abs=0.1)
+        await drive_until(rover, DriveCommand(0.5), lambda: room.where()[0] > 0.2, "the way ahead")
+        await drive_until(rover, DriveCommand(0.0, 0.4), lambda: room.where()[1] > 0.15, "the way to the left")
+        assert abs(room.where()[2]) < 0.1
+
+        def tells_of_it() -> bool:
+            told = rover.base.odometry()
+            assert told is not None
+            speeds = (told.forward_mps, told.left_mps, told.turn_radps)
+            return room.where()[2] > 0.4 and speeds == pytest.approx((0.2, 0.0, 1.0), abs=0.06)
+
+        await drive_until(rover, DriveCommand(0.2, 0.0, 1.0), tells_of_it, "the odometry to agree")
         await drive_for(rover, STILL, 0.5)
         x, y, heading = room.where()
-        assert heading > 0.4
         odometry = rover.base.odometry()
         assert odometry is not None
         pose = odometry.pose

@@ -14,7 +14,7 @@ from common.errors import DeviceError, LinkError
 from protos.robomaster.ids import AUDIO_PORT, VIDEO_PORT, Resolution
 from robot.values import BGR
 from sim import gl
-from sim.robomaster import video
+from sim.robomaster import audio, video
 from sim.robomaster.audio import AudioService
 from sim.robomaster.encoder import Encoder
 from sim.robomaster.video import MAX_VIEWERS, VideoService
@@ -132,8 +132,9 @@ async def test_a_stream_that_is_on_for_no_more_than_an_instant_ends_nothing() ->
         assert (await decoded(reader, 1))[0].width == 640
 
 
-async def test_what_was_in_the_camera_still_comes_after_the_stop() -> None:
+async def test_what_was_in_the_camera_still_comes_after_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """DJI's package waits for three seconds where nothing comes any more."""
+    monkeypatch.setattr(video, "VIDEO_LATENCY_S", 1.0)  # time enough on a busy machine
     camera = Camera()
     service = VideoService(camera, IP)
     async with running(service), connected() as reader:
@@ -149,7 +150,8 @@ async def test_what_was_in_the_camera_still_comes_after_the_stop() -> None:
         assert len(camera.asked) <= asked + 1
 
 
-async def test_the_last_sounds_still_come_after_the_stop() -> None:
+async def test_the_last_sounds_still_come_after_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "VIDEO_LATENCY_S", 1.0)
     service = AudioService(IP)
     async with running(service), connected(AUDIO_PORT) as reader:
         service.start()

@@ -40,7 +40,7 @@ def test_a_payload_that_is_too_short_gets_an_error_as_long_as_the_usual_answer(c
         assert Stand().ask(command, b"", to=Host.SENSOR if command is Command.SENSOR_READ else None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(requests=st.lists(st.tuples(st.sampled_from(REQUESTS), st.binary(max_size=60)), max_size=30))
 def test_nonsense_in_payloads_never_raises_and_is_always_answered(requests: list[tuple[Command, bytes]]) -> None:
     stand = Stand()

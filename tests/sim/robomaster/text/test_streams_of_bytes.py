@@ -31,7 +31,7 @@ def test_the_talk_in_one_piece() -> None:
     assert session().feed(TALK) == REPLIES
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, len(TALK)), max_size=60))
 def test_any_split_of_a_stream_gives_the_same_replies(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(TALK)]
@@ -45,7 +45,7 @@ def test_byte_by_byte() -> None:
     assert [reply for byte in TALK for reply in talk.feed(bytes([byte]))] == REPLIES
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_after_any_bytes_the_next_command_is_answered(garbage: list[bytes]) -> None:
     talk = session()
