@@ -70,7 +70,10 @@ async def publish(
 ) -> list[bytes]:
     """The pictures, each acknowledged by the broker; seconds since `START` are their numbers."""
     images = [picture(round((each.time - START).total_seconds()) if each.time else 10**6, side) for each in faces]
-    async with Mqtt(to, "a-publisher") as mqtt, asyncio.TaskGroup() as group:
-        for each, image in zip(faces, images, strict=True):
-            group.create_task(mqtt.send(topic.replace("{robot}", each.robot), image, qos, each.fields(), "image/png"))
+    async with Mqtt(to, "a-publisher") as mqtt:
+        async with asyncio.TaskGroup() as group:
+            for each, image in zip(faces, images, strict=True):
+                filled = topic.replace("{robot}", each.robot)
+                group.create_task(mqtt.send(filled, image, qos, each.fields(), "image/png"))
+        await until(lambda: not mqtt.backlog)  # at QoS 0 nobody says that it arrived
     return images

@@ -78,7 +78,16 @@ class Swift:
     # ---- the servers ----
 
     def __enter__(self) -> Self:
-        ports = _free_ports()
+        for may_try_again in (True, True, False):
+            try:
+                self._start(_free_ports())
+                break
+            except RuntimeError as error:
+                if not may_try_again or "Could not bind" not in str(error):
+                    raise  # else another program took one of the ports meanwhile
+        return self
+
+    def _start(self, ports: dict[str, int]) -> None:
         self._port = ports["proxy"]
         self._folder.mkdir(parents=True, exist_ok=True)
         in_memory = self._in_memory or not _keeps_attributes(self._folder)
@@ -99,7 +108,6 @@ class Swift:
         except BaseException:
             self._end()
             raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

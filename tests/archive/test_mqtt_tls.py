@@ -92,11 +92,11 @@ async def listening(folder: Path, authority: Authority, server: tuple[Path, Path
         await child.wait()
 
 
-async def try_to(port: int, **tls: Path) -> str:
+async def try_to(port: int, timeout_s: float = 1.0, **tls: Path) -> str:
     """Empty, or why it did not work."""
     config = BrokerConfig(url=f"mqtts://127.0.0.1:{port}", tls=TlsFiles(**tls))
     mqtt = Mqtt(config, "x", "remote")
-    mqtt.timeout = 1.0
+    mqtt.timeout = timeout_s
     try:
         async with mqtt:
             await mqtt.subscribe_to("x", 1)
@@ -111,7 +111,7 @@ async def try_to(port: int, **tls: Path) -> str:
 async def test_whom_the_authority_vouches_for_is_trusted_and_nobody_else(tmp_path: Path) -> None:
     right, other = Authority(tmp_path, "right"), Authority(tmp_path, "other")
     async with listening(tmp_path, right, right.issue("server", "127.0.0.1")) as port:
-        assert await try_to(port, authority=right.file) == ""
+        assert await try_to(port, 10.0, authority=right.file) == ""
         for why in (await try_to(port, authority=other.file), await try_to(port)):
             assert why.startswith(f"remote.url: nobody to talk to at mqtts://127.0.0.1:{port} ")
             assert "certificate verify failed" in why
@@ -130,7 +130,7 @@ async def test_a_broker_that_asks_for_a_certificate_gets_ours(tmp_path: Path) ->
     right, other = Authority(tmp_path, "right"), Authority(tmp_path, "other")
     server, mine, forged = right.issue("server", "127.0.0.1"), right.issue("mine"), other.issue("forged")
     async with listening(tmp_path, right, server, "require_certificate true") as port:
-        assert await try_to(port, authority=right.file, certificate=mine[0], key=mine[1]) == ""
+        assert await try_to(port, 10.0, authority=right.file, certificate=mine[0], key=mine[1]) == ""
         for why in (
             await try_to(port, authority=right.file, certificate=forged[0], key=forged[1]),
             await try_to(port, authority=right.file),

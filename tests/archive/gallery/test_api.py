@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -357,9 +358,11 @@ async def test_ten_thousand_faces_of_a_day(tmp_path: Path, caplog: pytest.LogCap
         began_s = loop.time()
         first = await ask(url, "/api/tracks")
         cold_s = loop.time() - began_s
-        began_s = loop.time()
-        same = await ask(url, "/api/tracks", if_none_match=first.headers["etag"])
-        warm_s = loop.time() - began_s
+        warm_s = math.inf
+        for _ in range(3):  # the machine may be busy with something else
+            began_s = loop.time()
+            same = await ask(url, "/api/tracks", if_none_match=first.headers["etag"])
+            warm_s = min(warm_s, loop.time() - began_s)
         later = Face("rover-0", NO_TRACK, DAY + timedelta(hours=10))
         await index.add([Line(str(Key.of(later, "0" * 16)), later, DAY, 1)], datetime.now(UTC))
         async with asyncio.timeout(30):

@@ -127,17 +127,20 @@ async def test_what_the_camera_sees_and_what_was_published_is_shown(tmp_path: Pa
 
 async def test_with_blur_the_browser_gets_no_face(tmp_path: Path) -> None:
     kept = artefacts(tmp_path)
-    camera = PortraitCamera(newest=[letter(number) for number in range(6)])
+    camera = PortraitCamera(newest=[letter(number) for number in range(6)], apart_s=1.0)  # too seldom to be sure
     look, received = {**DESKTOP, "color_scheme": "light"}, list[bytes]()
     async with served(camera.shown, blur=True) as url, opened(url, look, received) as tab:
         await tab.wait_for_selector("#cover:has-text('until it is known where faces are')")
         await tab.screenshot(path=kept / "preview-soon.png")
+        camera.apart_s = 0.0
         await until(tab, "document.querySelectorAll('#boxes rect').length === 1")
         await until(tab, f"{COVER}.hidden")
         assert "Published pictures are not blurred" in await tab.text_content("#private")
         await until(tab, "[...document.querySelectorAll('#strip img')].every((each) => each.naturalWidth > 50)")
         await tab.screenshot(path=kept / "preview-blur.png")
-        assert len(received) > 8
+        async with asyncio.timeout(30):
+            while len(received) <= 8:  # noqa: ASYNC110 - the browser tells of each, but not of the ninth
+                await asyncio.sleep(0.05)
         for picture in received:
             assert faces_in(decoded(picture)) == []
         shown = await tab.locator("#picture").screenshot(path=kept / "preview-blur-picture.png")
@@ -178,7 +181,7 @@ async def test_the_page_comes_back_when_the_camera_does() -> None:
         first = contextlib.AsyncExitStack()
         url = await first.enter_async_context(served(camera.shown))
         async with first:
-            tab = await stack.enter_async_context(opened(url, DESKTOP, expected="ERR_CONNECTION_REFUSED"))
+            tab = await stack.enter_async_context(opened(url, DESKTOP, expected="ERR_CONNECTION_RE"))
             await until(tab, "document.querySelectorAll('#boxes rect').length === 1")
         await tab.wait_for_selector("#link:has-text('trying again')")
         port = int(url.rstrip("/").rpartition(":")[2])

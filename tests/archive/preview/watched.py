@@ -89,6 +89,7 @@ class PortraitCamera:
 
     edge: str = "edge-north"
     answers: bool = True  # edge servers say where faces are
+    apart_s: float = 0.0  # between two of their answers
     broker_problem: str = ""
     waiting: int = 0
     counts: dict[str, int] = field(default_factory=lambda: {"offered": 14, "published": 12, "dropped": 0})
@@ -99,7 +100,7 @@ class PortraitCamera:
     def shown(self) -> Shown:
         jpeg, box = film()[self.asked % SWAYS]
         self.asked += 1
-        if self.answers:
+        if self.answers and (not self.looked or time.monotonic() - self.looked.capture_s >= self.apart_s):
             self.looked = Looked(time.monotonic(), jpeg, (box,))
         return Shown(
             jpeg=jpeg,
