@@ -8,7 +8,7 @@ from bench.__main__ import main
 
 
 def test_every_transport_is_measured_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["transport", "--calls", "3", "--megabytes", "0.1", "--json"]) == 0
+    assert main(["transport", "--calls", "15", "--megabytes", "0.1", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     ways = [(row["name"], row["back"]) for row in report["rows"] if not row["name"].startswith("UCX")]
     names = ["gRPC, TCP", "gRPC, Unix socket", "shared memory"]
