@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from common.supervise import Job, supervise
 from mirror import problems
 from mirror.problems import ProblemError
 from mirror.studio import Studio
@@ -46,20 +47,15 @@ class _Talk:
         self._new = asyncio.Event()
 
     async def run(self) -> None:
-        jobs = [
-            asyncio.create_task(self._listen(), name="mirror's live page is heard"),
-            asyncio.create_task(self._dress(), name="mirror dresses live"),
-        ]
         try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            await supervise(
+                [
+                    Job("mirror's live page is heard", self._listen, ends_all=True),
+                    Job("mirror dresses live", self._dress, ends_all=True),
+                ]
+            )
         finally:
-            for job in jobs:
-                job.cancel()
-            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
             self._frame = None
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                raise outcome
 
     async def _listen(self) -> None:
         while True:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from archive.preview.drawn import draw, draw_crop
 from archive.preview.hiding import Cover, Hiding, Scene
@@ -108,9 +109,7 @@ class Viewers:
         self._count += 1
         self._anybody.set()
         try:
-            await until_one_ends(
-                "preview", shows=self._show(socket), listens=_listen(socket), closes=self._closing.wait()
-            )
+            await until_one_ends("preview", partial(self._show, socket), partial(_listen, socket), self._closing.wait)
         finally:
             self._count -= 1
 

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from common.supervise import Job, supervise
 from robot.values import Key
 from robot.view import AgentView, Mirroring, Watched
 from robot.web.source import World
@@ -63,9 +65,7 @@ class Viewers:
         """Until the browser goes, `close` is called, or it takes nothing for SEND_TIMEOUT_S."""
         self._count += 1
         try:
-            await until_one_ends(
-                "page", shows=self._show(socket), listens=self._listen(socket), closes=self._closing.wait()
-            )
+            await until_one_ends("page", partial(self._show, socket), partial(self._listen, socket), self._closing.wait)
         finally:
             self._count -= 1
 
@@ -128,20 +128,19 @@ class Viewers:
                 self._robot.press(key)
 
 
-async def until_one_ends(what: str, **jobs: Coroutine[Any, Any, object]) -> None:
-    """Runs them beside each other; the first that ends ends all. A browser that went or takes nothing is no error."""
-    tasks = [asyncio.create_task(job, name=f"{what} {name}") for name, job in jobs.items()]
+async def until_one_ends(what: str, *jobs: Callable[[], Awaitable[object]]) -> None:
+    """Runs them beside each other; the first that ends ends all."""
+    await supervise([Job(f"{what} for a browser", partial(_let_go, what, job), ends_all=True) for job in jobs])
+
+
+async def _let_go(what: str, job: Callable[[], Awaitable[object]]) -> None:
+    """A browser that went or takes nothing is no error."""
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, TimeoutError):
-            log.info("%s: a browser took nothing for %.0f s and was let go", what, SEND_TIMEOUT_S)
-        elif isinstance(outcome, Exception) and not isinstance(outcome, Gone):
-            raise outcome
+        await job()
+    except Gone:
+        pass
+    except TimeoutError:
+        log.info("%s: a browser took nothing for %.0f s and was let go", what, SEND_TIMEOUT_S)
 
 
 async def in_time(sending: Awaitable[None]) -> None:
