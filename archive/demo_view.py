@@ -55,11 +55,12 @@ class TableView:
             latency = f", {demo.latency_s:.1f} s from picture to object (median)" if demo.latency_s is not None else ""
             self._console.print(
                 f"{demo.camera.counts['published']} faces published, {demo.store.counts['stored']} stored{latency}. "
-                f"They stay in {demo.options.storage.url}."
+                f"They stay in {demo.options.storage.url}.",
+                soft_wrap=True,
             )
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def gallery_is_at(self, url: str) -> None:
         self._gallery = url
