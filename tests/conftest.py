@@ -61,7 +61,7 @@ async def no_task_left_running() -> AsyncIterator[None]:
     yield
     left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task() and not task.done()]
     if left:  # gRPC's own tasks end once its core, in another thread, has heard that their calls were cancelled
-        _, pending = await asyncio.wait(left, timeout=10.0)
+        _, pending = await asyncio.wait(left, timeout=2.0)
         left = list(pending)
     assert not left, f"still running: {[(task.get_name(), task.get_coro()) for task in left]}"
 

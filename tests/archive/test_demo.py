@@ -102,8 +102,9 @@ async def test_people_walk_by_and_their_faces_lie_in_the_folder_until_ctrl_c_end
     published, kept, waited = re.findall(r"(\d+) faces published, (\d+) stored, (\d+\.\d) s from picture", said)[0]
     told = set(re.findall(r"stored (\S+\.png)", said)) | {first}
     assert int(kept) == len(told)
-    assert told <= {str(path.relative_to(tmp_path / "faces")) for path in stored(tmp_path / "faces")}
-    assert int(published) >= int(kept) >= 1
+    there = {str(path.relative_to(tmp_path / "faces")) for path in stored(tmp_path / "faces")}
+    assert told <= there  # one that was under way at Ctrl-C may be there without having been told
+    assert int(published) >= len(there) >= int(kept) >= 1
     assert float(waited) < 30  # of a busy machine; `bench archive` has the figure
 
 

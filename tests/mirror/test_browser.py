@@ -284,7 +284,7 @@ async def test_what_happens_behind_the_mirror_is_told_in_words(tmp_path: Path) -
         assert await page.is_hidden("#problem")
         await page.click("#next")  # tried already: shown at once, nobody is asked
         assert len(nodes.asked) == 3
-        assert await page.text_content("#left") in ("10:00", *(f"9:{second:02}" for second in range(60)))
+        assert await page.text_content("#left") in ("10:00", *(f"9:{second}" for second in range(40, 60)))
         await page.clock.fast_forward("10:00")
         await page.wait_for_selector("#problem:has-text('dropped after 10 minutes')")
         assert await page.get_attribute("#before", "src") is None

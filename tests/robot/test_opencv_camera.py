@@ -68,7 +68,7 @@ async def test_a_photo_is_shown_again_and_again_at_the_rate_asked_for(tmp_path: 
     assert [frame.number for frame in frames] == list(range(1, 13))
     times_s = [frame.capture_s for frame in frames]
     assert times_s == sorted(set(times_s))
-    assert times_s[-1] - began_s >= 11 / 50 - 0.01  # no faster than asked for; a busy machine may leave some out
+    assert times_s[-1] - began_s >= 12 / 50 - 0.01  # no faster than asked for; a busy machine may leave some out
     assert all(np.abs(frame.bgr.astype(int) - photo).mean() < 5 for frame in frames)
     assert (camera.model.width_px, camera.model.height_px) == (64, 48)
 

@@ -198,7 +198,7 @@ async def test_a_picture_is_as_old_as_the_sensor_says_even_when_it_was_taken_bef
     await camera.close()
     assert frame.capture_s < asked_s
     off_s = [abs(frame.capture_s - stamp_s) for stamp_s in fake.stamps_s]
-    assert min(off_s) < 0.001  # two clocks are read one after the other
+    assert min(off_s) < 1e-5
     assert asked_s - frame.capture_s >= LATENCY_S * 0.9
     assert off_s.index(min(off_s)) >= 8  # the newest one, not the first of a queue
 

@@ -181,7 +181,7 @@ async def test_the_page_comes_back_when_the_camera_does() -> None:
         first = contextlib.AsyncExitStack()
         url = await first.enter_async_context(served(camera.shown))
         async with first:
-            tab = await stack.enter_async_context(opened(url, DESKTOP, expected="ERR_CONNECTION_RE"))
+            tab = await stack.enter_async_context(opened(url, DESKTOP, expected="ERR_CONNECTION_REFUSED"))
             await until(tab, "document.querySelectorAll('#boxes rect').length === 1")
         await tab.wait_for_selector("#link:has-text('trying again')")
         port = int(url.rstrip("/").rpartition(":")[2])

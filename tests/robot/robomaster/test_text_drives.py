@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from robot.robomaster.guard import SILENCE_S
@@ -26,14 +27,18 @@ async def test_ahead_left_and_turning_left_are_that_in_the_world_and_odometry_ag
         await drive_until(rover, DriveCommand(0.5), lambda: room.where()[0] > 0.2, "the way ahead")
         await drive_until(rover, DriveCommand(0.0, 0.4), lambda: room.where()[1] > 0.15, "the way to the left")
         assert abs(room.where()[2]) < 0.1
-
-        def tells_of_it() -> bool:
-            told = rover.base.odometry()
-            assert told is not None
-            speeds = (told.forward_mps, told.left_mps, told.turn_radps)
-            return room.where()[2] > 0.4 and speeds == pytest.approx((0.2, 0.0, 1.0), abs=0.06)
-
-        await drive_until(rover, DriveCommand(0.2, 0.0, 1.0), tells_of_it, "the odometry to agree")
+        turning = DriveCommand(0.2, 0.0, 1.0)
+        await drive_until(rover, turning, lambda: room.where()[2] > 0.4, "the turn")
+        told = []
+        for _ in range(15):  # on a busy machine the guard may step in for a moment
+            await drive_for(rover, turning, 0.02)
+            odometry = rover.base.odometry()
+            assert odometry is not None
+            told.append((odometry.forward_mps, odometry.left_mps, odometry.turn_radps))
+        forward_mps, left_mps, turn_radps = np.median(told, 0)
+        assert forward_mps == pytest.approx(0.2, abs=0.06)
+        assert left_mps == pytest.approx(0.0, abs=0.06)
+        assert turn_radps == pytest.approx(1.0, abs=0.1)
         await drive_for(rover, STILL, 0.5)
         x, y, heading = room.where()
         odometry = rover.base.odometry()

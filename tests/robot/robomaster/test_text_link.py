@@ -11,6 +11,7 @@ from common.supervise import Job
 from robot.robomaster import text_link, text_session
 from robot.robomaster.config import RobomasterTextConfig
 from robot.robomaster.discovery import find_rover
+from robot.robomaster.text_base import UNREADY_S
 from robot.robomaster.text_rover import TextRover
 from robot.values import STILL, DriveCommand
 from sim.robomaster.identity import Identity
@@ -45,7 +46,9 @@ async def test_in_a_stall_nothing_queues_up_and_after_it_only_what_is_wanted_now
         in_stall = [each for each in robot.speeds(began_s) if each != STOP]
         assert len(in_stall) <= 9  # a fifth of a second's, and one that was answered
         assert robot.speeds()[-1] == STOP
-        await until(lambda: not rover.base.ready, "not to be ready")
+        speeds_s = [at_s for at_s, words in robot.heard if at_s >= began_s and words.startswith("chassis speed x")]
+        await until(lambda: time.monotonic() > speeds_s[0] + UNREADY_S + 0.02, "half a second without an answer")
+        assert not rover.base.ready
         assert await rover.base.drive(AHEAD) == STILL
         robot.answers = True
         robot.answer()

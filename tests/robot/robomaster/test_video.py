@@ -77,8 +77,10 @@ class Changing:
 
     def __init__(self) -> None:
         self.bgr = (255, 0, 0)
+        self.drawn = 0
 
     async def picture(self, width_px: int, height_px: int) -> BGR:
+        self.drawn += 1
         return np.full((height_px, width_px, 3), self.bgr, np.uint8)
 
 
@@ -110,8 +112,8 @@ async def test_the_camera_shows_what_the_robot_sees_newest_first_and_says_when(
                 assert frame.number == number + 1
             assert frame.capture_s + VIDEO_LATENCY_S >= changed_s
             assert frame.capture_s < time.monotonic() - VIDEO_LATENCY_S
-            source.bgr = (0, 0, 255)
-            await asyncio.sleep(1.0)  # who looks away for a while sees nothing old
+            source.bgr, drawn = (0, 0, 255), source.drawn
+            await until(lambda: source.drawn >= drawn + 9, "0.3 s of pictures")  # who looks away sees nothing old
             assert colour((await camera.latest()).bgr) == "r"
             room.emulator.video.stop()
             with monkeypatch.context() as soon:
