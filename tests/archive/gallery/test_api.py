@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 import logging
-import math
 import socket
+import statistics
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -358,11 +358,12 @@ async def test_ten_thousand_faces_of_a_day(tmp_path: Path, caplog: pytest.LogCap
         began_s = loop.time()
         first = await ask(url, "/api/tracks")
         cold_s = loop.time() - began_s
-        warm_s = math.inf
-        for _ in range(3):  # the machine may be busy with something else
+        took_s = list[float]()
+        for _ in range(3):
             began_s = loop.time()
             same = await ask(url, "/api/tracks", if_none_match=first.headers["etag"])
-            warm_s = min(warm_s, loop.time() - began_s)
+            took_s.append(loop.time() - began_s)
+        warm_s = statistics.median(took_s)
         later = Face("rover-0", NO_TRACK, DAY + timedelta(hours=10))
         await index.add([Line(str(Key.of(later, "0" * 16)), later, DAY, 1)], datetime.now(UTC))
         async with asyncio.timeout(30):
