@@ -42,7 +42,7 @@ T = TypeVar("T")
 TRYON, PARSING = "tryon", "parsing"
 HOW_TO_START = "Start one with: tagalong edge --task tryon"
 BUDGET_S = 30.0  # of a request that sets none
-LOOK_S = 1.5  # after the start, nodes have that long to be found before there are none
+LOOK_S = 4.0  # after the start, before there are none: mDNS asks at once, after 1 s and after 3 s
 
 
 class Nodes:

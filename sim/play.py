@@ -172,6 +172,8 @@ def _finish(console: Console, plan: Plan, outcome: Outcome, file: Path, options:
     fps = plan.scenario.camera.fps
     console.print(summary_table(report, fps))
     console.print(f"report  {file}\npicture {picture_file}")
+    for refused in (each for each in outcome.recorder.trace.mirrored if not each.dressed):
+        console.print(f"[yellow]nobody was dressed at {refused.t_s:.1f} s: {refused.why_not}")
     for number, dressed in enumerate((each for each in outcome.recorder.trace.mirrored if each.picture), 1):
         dressed_file = file.with_name(f"dressed{f'-{number}' if number > 1 else ''}.jpg")
         dressed_file.write_bytes(dressed.picture)

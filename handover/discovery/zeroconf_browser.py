@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from zeroconf import InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
+from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from handover.values import Server
@@ -66,7 +66,11 @@ class ZeroconfBrowser:
         """Browse until cancelled. Raises OSError when there is no network to look in."""
         zeroconf = AsyncZeroconf(interfaces=interfaces_of(self._interfaces), ip_version=IPVersion.V4Only)
         try:
-            browser = AsyncServiceBrowser(zeroconf.zeroconf, SERVICE, handlers=[self._note_change])
+            # Asked by multicast. zeroconf's own first question wants its answer by unicast, which on a computer with
+            # several programs on port 5353 (avahi, an edge server) reaches one of them: servers came a second later.
+            browser = AsyncServiceBrowser(
+                zeroconf.zeroconf, SERVICE, handlers=[self._note_change], question_type=DNSQuestionType.QM
+            )
             try:
                 while True:
                     name, change = await self._changes.get()

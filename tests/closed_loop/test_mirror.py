@@ -90,6 +90,17 @@ def test_in_lockstep_without_a_server_that_dresses_there_is_no_picture_and_it_fo
     assert report["states"][-1]["state"] == "follow"
 
 
+def test_the_summary_says_why_nobody_was_dressed(tmp_path: Path) -> None:
+    servers = [server.model_dump() for server in load("mirror").servers if not server.tryon]
+    file = tmp_path / "short.yaml"
+    file.write_text(yaml.safe_dump(short(servers=servers).model_dump(mode="json")))
+    console = Console(file=io.StringIO(), width=200)
+    options = Options(str(file), lockstep=True, oracle=True, headless=True, report=tmp_path / "run" / "report.json")
+    assert not play_it(console, options)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "nobody was dressed at 6.0 s: no server dresses people" in said
+
+
 def test_a_key_that_comes_to_nothing_is_no_request(tmp_path: Path) -> None:
     report = play(short(keys=[{"t_s": 0.2, "key": "mirror"}, {"t_s": 1.0, "key": "forget"}]), tmp_path)
     assert "mirror" not in report
