@@ -29,7 +29,13 @@ NEITHER = (  # but these: simulated time, pages, pictures
     "robot/web/",
     "sim/test_world",
 )
-ROVERS = ("dji_sdk/", "robot/robomaster/", "sim/robomaster/")  # have addresses and ports in common
+ROVERS = (  # have addresses and ports in common, or hear each other's broadcasts
+    "dji_sdk/",
+    "robot/robomaster/",
+    "sim/robomaster/test_discovery",
+    "sim/robomaster/test_emulator",
+)
+EMULATED = "sim/robomaster/"  # the rest of it: on addresses of their own, but common to them
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -43,11 +49,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 class RoversInTurn(LoadFileScheduling):
-    """Two files side by side, but never two with rovers."""
+    """Two files side by side, but never two with the same rovers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        is_rover = nodeid.removeprefix("tests/").startswith(ROVERS)
-        return "rovers" if is_rover else super()._split_scope(nodeid)
+        path = nodeid.removeprefix("tests/")
+        if path.startswith(ROVERS):
+            return "rovers"
+        return "emulated" if path.startswith(EMULATED) else super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> RoversInTurn:
