@@ -10,4 +10,5 @@ from robot.config import RobotConfig
 
 def watcher(config: RobotConfig, clock: Callable[[], float]) -> FaceWatcher:
     """Raises ConfigError for wrong settings, and for a robot's name that cannot be part of a topic."""
-    return FaceWatcher(check(RobotArchiveConfig, config.archive, "archive"), config.robot_id, clock)
+    settings = check(RobotArchiveConfig, config.archive, "archive")
+    return FaceWatcher(settings, config.robot_id, clock, setting="archive.broker")

@@ -40,18 +40,23 @@ class Letter:
 class Publisher:
     """`put` from the event loop, `run` beside."""
 
-    def __init__(self, config: PublisherConfig, robot_id: str, program: str = "camera") -> None:
-        """Raises ConfigError for a name that cannot be in a topic, or files that cannot be read."""
+    def __init__(
+        self, config: PublisherConfig, robot_id: str, program: str = "camera", setting: str = "broker"
+    ) -> None:
+        """`setting`: where the broker stands in the settings, for messages to people.
+
+        Raises ConfigError for a name that cannot be in a topic, or files that cannot be read.
+        """
         check_robot(robot_id)
         self.counts = Counts("publish", OUTCOMES, "Crops by what became of them")
-        self._config = config
+        self._config, self._robot_id, self._setting = config, robot_id, setting
         self._topic = FaceTopic(config.topic).of(robot_id)
         self._outbox: deque[Letter] = deque()
         self._filled = asyncio.Event()
         self._sending = 0
         # Clean at each start: what a broker may still hold under this name is from a connection that is gone.
         own = client_id(config.broker, f"{program}-{robot_id}")
-        self.link = Link("local broker", lambda: Mqtt(config.broker, own, "broker"), self._send_all)
+        self.link = Link("local broker", lambda: Mqtt(config.broker, own, setting), self._send_all)
         self.counts.gauge("waiting", "Crops in the outbox", lambda: self.waiting)
         self.counts.gauge("broker_up", "1 while connected to the broker", lambda: float(not self.link.problem))
 
@@ -74,6 +79,16 @@ class Publisher:
     async def run(self) -> None:
         """Until cancelled; what waits then is lost with the process."""
         await self.link.run()
+
+    async def probe(self) -> str:
+        """In place of `run`: whether the broker lets it in. Raises BrokerError, and ConfigError for files.
+
+        Under another name than its own: of two clients with one name a broker throws the first one out, and that
+        would be a robot at work.
+        """
+        nameless = self._config.broker.model_copy(update={"client_id": None})
+        async with Mqtt(self._config.broker, client_id(nameless, f"check-{self._robot_id}"), self._setting):
+            return f"{self._config.broker.url} answers; faces go to {self._topic}"
 
     async def drained(self) -> None:
         """Waits until nothing waits; for the end of a video."""

@@ -49,9 +49,10 @@ class FaceWatcher:
         robot_id: str,
         clock: Callable[[], float] = time.monotonic,
         program: str = "robot",
+        setting: str = "broker",
     ) -> None:
-        """`clock` stamps the pictures. Raises ConfigError."""
-        self.publisher = Publisher(config, robot_id, program)
+        """`clock` stamps the pictures. `program` and `setting`: see Publisher. Raises ConfigError."""
+        self.publisher = Publisher(config, robot_id, program, setting)
         self.counts = self.publisher.counts
         self._config, self._robot_id, self._clock = config, robot_id, clock
         self._run = uuid.uuid4().hex[:6]  # track numbers begin anew with each start; names of tracks never come again
@@ -82,6 +83,9 @@ class FaceWatcher:
     async def run(self) -> None:
         """Until cancelled; then whoever was seen and not yet published is lost with the process."""
         await supervise([Job("faces are cut out", self._cut_all), Job("faces are published", self.publisher.run)])
+
+    async def probe(self) -> str:
+        return await self.publisher.probe()
 
     async def finish(self) -> None:
         """At the end of a video: publishes what was held back, and waits until the broker has it."""

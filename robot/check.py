@@ -54,7 +54,7 @@ async def look(config: RobotConfig, probes: Sequence[Probe]) -> Findings:
             async with asyncio.timeout(probe.deadline_s):
                 found[probe.what] = await probe.run(config)
         except TagalongError as error:
-            found[probe.what] = [_told(probe.what, error)]
+            found[probe.what] = [told(probe.what, error)]
         except TimeoutError:
             late = f"not known: looking took longer than {probe.deadline_s:.0f} s"
             found[probe.what] = [Finding(probe.what, Mark.BAD, late, "Try once more.")]
@@ -68,7 +68,7 @@ async def look(config: RobotConfig, probes: Sequence[Probe]) -> Findings:
     return [finding for probe in probes for finding in found[probe.what]]
 
 
-def _told(what: str, error: TagalongError) -> Finding:
+def told(what: str, error: TagalongError) -> Finding:
     """Our errors say what is wrong in their first sentence and what to do in the others."""
     wrong, point, advice = str(error).partition(". ")
     return Finding(what, Mark.BAD, wrong + point.rstrip(), advice)

@@ -84,7 +84,10 @@ def robot(
     metrics_port: Annotated[int | None, typer.Option(help="Prometheus metrics; 0 is off. [default: 0]")] = None,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Stop after so many seconds.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Look for camera, rover, lights and servers, tell what is missing, and end.")
+        bool,
+        typer.Option(
+            "--check", help="Look for camera, rover, lights, servers, broker (--archive), tell what is missing, and end."
+        ),
     ] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings; flags win over it.")] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much to say on standard error.")] = LogLevel.INFO,
@@ -140,7 +143,7 @@ async def _run(config: RobotConfig, duration_s: float | None) -> AgentView:
     console = Console(highlight=False)
     keyboard = Keyboard() if config.keyboard else None
     clock = time.monotonic
-    watchers = watchers_of(config, clock)
+    watchers = tuple(watchers_of(config, clock).values())
     hardware = hardware_of(config, console)
     with Service(Notifier.from_environ()) as service:
         agent = Agent(config, hardware, keyboard, clock, on_decision=service.on_decision, watchers=watchers)

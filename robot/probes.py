@@ -1,4 +1,4 @@
-"""What `tagalong robot --check` looks at: camera, rover, lights, servers; this machine is in `probe_machine`."""
+"""What `tagalong robot --check` looks at: camera, rover, lights, servers, watchers; this machine: `probe_machine`."""
 
 import asyncio
 import importlib.util
@@ -9,11 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from common.errors import TagalongError
 from common.supervise import Job, supervise
 from handover.session import OffloadSession
 from handover.values import ServerView
 from robot.cameras.config import OpencvCameraConfig, Picamera2Config
-from robot.check import Finding, Findings, Mark, Probe
+from robot.check import Finding, Findings, Mark, Probe, told
 from robot.config import ConsoleBaseConfig, RobotConfig, SimBaseConfig, SimCameraConfig
 from robot.drivers.lights_config import (
     ConsoleLightsConfig,
@@ -25,6 +26,7 @@ from robot.drivers.lights_config import (
 from robot.hardware import Camera
 from robot.probe_machine import machine
 from robot.robomaster.config import DjiSdkConfig, RobomasterCameraConfig, RobomasterTextConfig
+from robot.watching import Watcher, watchers_of
 
 LOOK_FOR_SERVERS_S = 3.0  # an announced one is known after 0.1 to 1.2 s
 
@@ -202,6 +204,21 @@ def _about(view: ServerView, is_given: bool, wanted: tuple[str, ...]) -> Finding
     return Finding("server", Mark.GOOD, f"{name}: offers {offers or 'what it does not tell'}{speed}")
 
 
+# ---- who looks on ----
+
+
+async def watchers(config: RobotConfig) -> Findings:
+    """Raises ConfigError for one that is not installed, or whose settings are wrong."""
+
+    async def probe(name: str, watcher: Watcher) -> Finding:
+        try:
+            return Finding(name, Mark.GOOD, await watcher.probe())
+        except TagalongError as error:
+            return told(name, error)
+
+    return [await probe(name, each) for name, each in watchers_of(config, time.monotonic).items()]
+
+
 # ---- helpers ----
 
 
@@ -227,4 +244,5 @@ PROBES = (
     Probe("rover", 10.0, rover),
     Probe("lights", 5.0, lights),
     Probe("servers", 10.0, servers),
+    Probe("watchers", 15.0, watchers),
 )

@@ -56,18 +56,25 @@ class Watcher(Protocol):
         """Runs beside the robot until cancelled, and then ends within a moment. Started again when it fails."""
         ...
 
+    async def probe(self) -> str:
+        """In place of `run`, for `tagalong robot --check`: what it would work with is there, in a few words.
 
-def watchers_of(config: RobotConfig, clock: Callable[[], float]) -> tuple[Watcher, ...]:
-    """Those that the settings ask for; nothing is reached for yet. `clock` stamps the pictures.
+        Changes nothing, and disturbs no robot that is at work. Raises TagalongError with what is missing.
+        """
+        ...
+
+
+def watchers_of(config: RobotConfig, clock: Callable[[], float]) -> dict[str, Watcher]:
+    """Those that the settings ask for, by their setting; nothing is reached for yet. `clock` stamps the pictures.
 
     Raises ConfigError for one that is not installed, and for settings of its own that are wrong.
     """
     wanted = {"archive": config.archive}  # a setting, and the entry point of that name
-    return tuple(
-        cast(Watcher, plugin(PLUGINS, name, f"the setting {name!r}")(config, clock))
+    return {
+        name: cast(Watcher, plugin(PLUGINS, name, f"the setting {name!r}")(config, clock))
         for name, settings in wanted.items()
         if settings.get("enabled")
-    )
+    }
 
 
 class Watchers:

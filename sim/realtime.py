@@ -96,7 +96,7 @@ class RealTime:
         Raises EdgeError for a server that does not start, DeviceError where nothing can be drawn, ConfigError for
         watchers that cannot be.
         """
-        watchers = watchers_of(self.plan.robot, time.monotonic)
+        watchers = tuple(watchers_of(self.plan.robot, time.monotonic).values())
         has_multicast = multicast.works_on(INTERFACE)
         if not has_multicast:
             self._say("No multicast here: the robot is given the servers' addresses.")

@@ -15,6 +15,9 @@ from archive.face import Face
 from archive.mqtt import BrokerError, Mqtt
 from archive.publisher import UNDER_WAY, Letter, Publisher
 from common.errors import ConfigError
+from robot.check import Finding, Mark, Probe, look
+from robot.config import RobotConfig
+from robot.probes import watchers
 from tests.archive.brokers import broker
 from tests.archive.parts import beside, face, picture, reach, until
 
@@ -220,3 +223,47 @@ async def test_a_letter_that_comes_in_the_moment_of_a_break_is_not_lost(monkeypa
 def test_a_robot_that_cannot_be_in_a_topic_stops_the_start(name: str) -> None:
     with pytest.raises(ConfigError, match="robot_id"):
         Publisher(PublisherConfig(), name)
+
+
+# ---- before a robot starts ----
+
+
+async def checked(**broker: Any) -> list[Finding]:
+    """As `tagalong robot --check` does it."""
+    config = RobotConfig.model_validate({"robot_id": "rover", "archive": {"enabled": True, "broker": broker}})
+    return await look(config, [Probe("watchers", 30.0, watchers)])
+
+
+async def test_a_check_tells_whether_the_broker_lets_the_robot_in(tmp_path: Path) -> None:
+    async with broker("local", tmp_path) as local:
+        (found,) = await checked(url=local.url)
+    assert (found.what, found.mark) == ("archive", Mark.GOOD)
+    assert found.found == f"{local.url} answers; faces go to tagalong/rover/faces"
+    (found,) = await checked(url=local.url)
+    assert (found.what, found.mark) == ("archive", Mark.BAD)
+    assert found.found.startswith(f"archive.broker.url: nobody to talk to at {local.url}")
+    assert found.next_step == "Is a broker running there?"
+
+
+async def test_a_check_tells_of_a_wrong_login_and_of_files_that_are_not_there(tmp_path: Path) -> None:
+    async with broker("remote", tmp_path) as remote:
+        (found,) = await checked(url=remote.url, username=remote.username, password="wrong")
+        assert found.mark is Mark.BAD
+        assert "refuses the login" in found.found
+        assert found.next_step == "Check archive.broker.username and archive.broker.password"
+        (found,) = await checked(url=remote.url, username="me", password_file=str(tmp_path / "none"))
+    assert found.mark is Mark.BAD
+    assert found.found.startswith(f"archive.broker.password_file: {tmp_path / 'none'} cannot be read")
+
+
+async def test_a_check_throws_no_robot_out_that_is_at_work(tmp_path: Path) -> None:
+    async with broker("local", tmp_path) as local:
+        own = {"url": local.url, "client_id": "rover-7"}
+        publisher = Publisher(PublisherConfig(broker=BrokerConfig(**own)), "rover")
+        async with beside(publisher.run()):
+            await publisher.link.is_up.wait()
+            (found,) = await checked(**own)
+            assert found.mark is Mark.GOOD
+            publisher.put(letters(1)[0])
+            await publisher.drained()
+    assert publisher.link.connections == 1

@@ -14,7 +14,9 @@ import pytest
 
 from common.errors import ConfigError
 from protos.messages import Box, Detection, Outcome
+from robot import probes
 from robot.agent import Agent
+from robot.check import Mark, Probe, look
 from robot.config import RobotConfig
 from robot.decision import Decision
 from robot.drivers.console import NoLights
@@ -289,16 +291,28 @@ def watcher(config, clock):
 
 def test_what_the_settings_ask_for_is_made_by_the_package_that_brings_it(site: Path) -> None:
     install(site, GROUP, CODE)
-    (made,) = watchers_of(wanting(broker={"url": "mqtt://127.0.0.1:1"}), lambda: 7.0)
+    made = watchers_of(wanting(broker={"url": "mqtt://127.0.0.1:1"}), lambda: 7.0)["archive"]
     assert made.tasks == ("face",)
     assert made.made_of == ({"url": "mqtt://127.0.0.1:1"}, 7.0)  # type: ignore[attr-defined]
 
 
 def test_nothing_is_made_or_imported_where_it_is_not_asked_for(site: Path) -> None:
     install(site, GROUP, "raise RuntimeError('imported')")
-    assert watchers_of(RobotConfig(), lambda: 0.0) == ()
+    assert watchers_of(RobotConfig(), lambda: 0.0) == {}
     off = RobotConfig.model_validate({"archive": {"enabled": False, "broker": {"url": "mqtt://127.0.0.1:1"}}})
-    assert watchers_of(off, lambda: 0.0) == ()
+    assert watchers_of(off, lambda: 0.0) == {}
+
+
+async def test_a_check_asks_them_and_one_that_fails_is_named(site: Path) -> None:
+    assert await probes.watchers(RobotConfig()) == []
+    code = CODE.replace("return made", "made.fails = config.archive.get('fails', '')\n    return made")
+    install(site, GROUP, code)
+    (found,) = await probes.watchers(wanting(broker="here"))
+    assert (found.what, found.mark, found.found) == ("archive", Mark.GOOD, "all that it needs is there")
+    (found,) = await look(wanting(broker="here", fails="probe"), [Probe("watchers", 5.0, probes.watchers)])
+    assert (found.mark, found.found) == (Mark.BAD, "RuntimeError: probe went wrong")
+    (found,) = await look(wanting(colour="red"), [Probe("watchers", 5.0, probes.watchers)])
+    assert (found.mark, found.found) == (Mark.BAD, "archive.colour: there is no such key")
 
 
 def test_a_wrong_setting_of_theirs_stops_the_start(site: Path) -> None:
