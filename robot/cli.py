@@ -86,7 +86,8 @@ def robot(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Look for camera, rover, lights, servers, broker (--archive), tell what is missing, and end."
+            "--check",
+            help="Look for camera, rover, lights, servers, broker (--archive), tell what is missing, and end.",
         ),
     ] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings; flags win over it.")] = None,
