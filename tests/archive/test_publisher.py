@@ -259,7 +259,7 @@ async def test_a_check_tells_of_a_wrong_login_and_of_files_that_are_not_there(tm
 async def test_a_check_throws_no_robot_out_that_is_at_work(tmp_path: Path) -> None:
     async with broker("local", tmp_path) as local:
         own = {"url": local.url, "client_id": "rover-7"}
-        publisher = Publisher(PublisherConfig(broker=BrokerConfig(**own)), "rover")
+        publisher = Publisher(PublisherConfig.model_validate({"broker": own}), "rover")
         async with beside(publisher.run()):
             await publisher.link.is_up.wait()
             (found,) = await checked(**own)
