@@ -15,24 +15,30 @@ from sim.trace import Tick, Trace
 
 INK, FAINT, PAPER, ALARM, NO_SERVER = "#1f2933", "#7b8794", "#ffffff", "#d64545", "#9aa5b1"
 MARGIN_M = 0.9
+LINE_PT = 13.0  # from one line of text to the next
+ROOM_PT = 26.0  # from the middle of a number to the middle of what is beside it
 
 
 def draw_map(axis: Any, trace: Trace, plan: FloorPlan) -> None:
     axis.set_aspect("equal")
     axis.axis("off")
     axis.set_clip_on(False)
-    _place(axis, plan)
-    _ways(axis, trace, plan)
-    _ends(axis, trace)
-    _handovers(axis, trace)
     x0, y0, x1, y1 = _bounds(trace, plan)
     axis.set_xlim(x0 - MARGIN_M, x1 + MARGIN_M + 0.08 * (x1 - x0))  # room for names on the right
     axis.set_ylim(y0 - MARGIN_M, y1 + MARGIN_M)
+    axis.apply_aspect()  # from here on it is known where on the paper a place comes to lie
+    _place(axis, plan)
+    _names(axis, trace, plan)
+    _ways(axis, trace, plan)
+    _ends(axis, trace)
+    _handovers(axis, trace, plan)
     _scale(axis, x0, y0, y1)
     axis.plot([], [], color=FAINT, lw=1.6, ls=(0, (3, 2)), label="person")
     for site in plan.sites:
         axis.plot([], [], color=site.colour, lw=4, label=f"robot, served by {site.server_id}")
-    axis.legend(loc="upper left", frameon=False, fontsize=9.5, borderaxespad=0.2)
+    room = axis.get_position(original=True)  # the map takes less of it, in height or in width
+    corner = {"bbox_to_anchor": (room.x0, room.y1), "bbox_transform": axis.figure.transFigure}
+    axis.legend(loc="upper left", frameon=False, fontsize=9.5, borderaxespad=0.2, **corner)
 
 
 def _place(axis: Any, plan: FloorPlan) -> None:
@@ -45,20 +51,28 @@ def _place(axis: Any, plan: FloorPlan) -> None:
         for radius, alpha in ((26, 0.10), (18, 0.16)):
             axis.plot(x, y, "o", ms=radius, color=site.colour, alpha=alpha, mew=0)
         axis.plot(x, y, "^", ms=11, color=site.colour, mec=PAPER, mew=1.2, zorder=5)
-        is_right = x > (plan.bounds[0] + plan.bounds[2]) / 2
-        axis.annotate(
-            site.server_id,
-            (x, y),
-            xytext=(15, 0) if is_right else (10, 15),  # outside the walls, mostly
-            textcoords="offset points",
-            ha="left",
-            va="center",
-            fontsize=9.5,
-            fontweight="bold",
-            color=site.colour,
-            path_effects=[patheffects.withStroke(linewidth=3, foreground=PAPER)],
-            zorder=6,
-        )
+
+
+def _names(axis: Any, trace: Trace, plan: FloorPlan) -> None:
+    """Of the servers, with what was done to each; outside the walls, mostly."""
+    for site in plan.sites:
+        faults = [f"{fault.kind}, {fault.t_s:.0f} s" for fault in trace.faults if fault.server_id == site.server_id]
+        is_right = site.at[0] > (plan.bounds[0] + plan.bounds[2]) / 2
+        left, middle = (15, 0) if is_right else (10, 15 + LINE_PT * len(faults))
+        for line, text in enumerate([site.server_id, *faults]):
+            axis.annotate(
+                text,
+                site.at,
+                xytext=(left, middle - LINE_PT * line),
+                textcoords="offset points",
+                ha="left",
+                va="center",
+                fontsize=9.5,
+                fontweight="bold",
+                color=ALARM if line else site.colour,
+                path_effects=[patheffects.withStroke(linewidth=3, foreground=PAPER)],
+                zorder=6,
+            )
 
 
 def _ways(axis: Any, trace: Trace, plan: FloorPlan) -> None:
@@ -91,50 +105,57 @@ def _ends(axis: Any, trace: Trace) -> None:
     axis.plot(last.target_x_m, last.target_y_m, "o", ms=10, color="#d9531e", mec=PAPER, mew=1.2, zorder=6)
 
 
-def _handovers(axis: Any, trace: Trace) -> None:
-    """Numbers stand beside the way, so that they hide neither it nor each other; a fault stands on the other side."""
+def _handovers(axis: Any, trace: Trace, plan: FloorPlan) -> None:
+    """Numbers stand beside the way, so that they hide neither it nor a server nor each other."""
     times = [tick.t_s for tick in trace.ticks]
-    side, sides = 1, {}
+    taken = [_on_paper(axis, site.at) for site in plan.sites]
     for number, move in enumerate((move for move in trace.moves if move.from_id is not None), start=1):
         tick = _at(trace.ticks, times, move.at_s)
         if tick is None:
             continue
         colour = ALARM if move.reason.is_failover else INK
         axis.plot(tick.rover_x_m, tick.rover_y_m, "o", ms=7, color=PAPER, mec=colour, mew=2, zorder=7)
-        _beside(axis, tick, side * 24, str(number), colour, in_circle=True)
-        sides[move.at_s] = side
-        side = -side
+        dx, dy = _free_place(axis, tick, taken)
+        axis.annotate(
+            str(number),
+            (tick.rover_x_m, tick.rover_y_m),
+            xytext=(dx, dy),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=11,
+            fontweight="bold",
+            color=PAPER,
+            zorder=8,
+            bbox={"boxstyle": "circle,pad=0.28", "facecolor": colour, "edgecolor": PAPER, "linewidth": 1.2},
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 1.2, "shrinkA": 0, "shrinkB": 4},
+        )
     halo = [patheffects.withStroke(linewidth=3.5, foreground=PAPER)]
     for fault in trace.faults:
         tick = _at(trace.ticks, times, fault.t_s)
-        if tick is None:
-            continue
-        near = min(sides, key=lambda at_s: abs(at_s - fault.t_s), default=None)
-        axis.plot(tick.rover_x_m, tick.rover_y_m, "x", ms=10, mew=2.6, color=ALARM, zorder=7.5, path_effects=halo)
-        text = f"{fault.kind} {fault.server_id}\n{fault.t_s:.0f} s"
-        _beside(axis, tick, 40 * -(sides[near] if near is not None else side), text, ALARM, in_circle=False)
+        if tick is not None:
+            axis.plot(tick.rover_x_m, tick.rover_y_m, "x", ms=10, mew=2.6, color=ALARM, zorder=7.5, path_effects=halo)
 
 
-def _beside(axis: Any, tick: Tick, offset_pt: float, text: str, colour: str, in_circle: bool) -> None:
-    """Left of the robot's way for a positive offset."""
+def _free_place(axis: Any, tick: Tick, taken: list[XY]) -> XY:
+    """Left or right of the robot's way, and further off where that is full; from the robot, in points.
+
+    `taken`: the middles of what stands there already, on the paper, in points; gets one more.
+    """
     across = tick.heading_rad + math.pi / 2
-    dx, dy = offset_pt * math.cos(across), offset_pt * math.sin(across)
-    circle = {"boxstyle": "circle,pad=0.28", "facecolor": colour, "edgecolor": PAPER, "linewidth": 1.2}
-    axis.annotate(
-        text,
-        (tick.rover_x_m, tick.rover_y_m),
-        xytext=(dx, dy),
-        textcoords="offset points",
-        ha="center" if in_circle or abs(dx) < 10 else "left" if dx > 0 else "right",
-        va="center",
-        fontsize=11 if in_circle else 9.5,
-        fontweight="bold",
-        color=PAPER if in_circle else colour,
-        zorder=8,
-        bbox=circle if in_circle else None,
-        arrowprops={"arrowstyle": "-", "color": colour, "lw": 1.2, "shrinkA": 0, "shrinkB": 4} if in_circle else None,
-        path_effects=None if in_circle else [patheffects.withStroke(linewidth=3.5, foreground=PAPER)],
-    )
+    x, y = _on_paper(axis, (tick.rover_x_m, tick.rover_y_m))
+    places = [(away * math.cos(across), away * math.sin(across)) for away in (24, -24, 48, -48)]
+    rooms = [min((math.dist((x + dx, y + dy), other) for other in taken), default=math.inf) for dx, dy in places]
+    best = next((place for place, room in enumerate(rooms) if room >= ROOM_PT), rooms.index(max(rooms)))
+    dx, dy = places[best]
+    taken.append((x + dx, y + dy))
+    return dx, dy
+
+
+def _on_paper(axis: Any, at: XY) -> XY:
+    """In points, of which an inch has 72."""
+    x, y = axis.transData.transform(at) * 72 / axis.figure.dpi
+    return float(x), float(y)
 
 
 def _at(ticks: list[Tick], times: list[float], t_s: float) -> Tick | None:

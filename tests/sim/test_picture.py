@@ -1,15 +1,22 @@
 """The picture of a run is drawn whatever the run was like."""
 
+import itertools
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from sim.faults import Struck
 from sim.floorplan import FloorPlan
 from sim.picture import draw
+from sim.picture_map import draw_map
 from sim.report import Recorder
 from sim.trace import Tick
 from tests.sim.example import COUNTS, FLOOR_PLAN, recorded
@@ -68,3 +75,25 @@ def test_moments_without_a_target_leave_a_hole_and_no_error(tmp_path: Path) -> N
     ]
     draw(build(recorder), recorder.trace, FLOOR_PLAN, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_numbers_hide_neither_each_other_nor_a_server_and_each_fault_is_told_at_its_server() -> None:
+    recorder = recorded()
+    trace = recorder.trace
+    near = [tick for tick in trace.ticks if math.dist((tick.rover_x_m, tick.rover_y_m), (14.98, 12.0)) < 1.5]
+    move = next(each for each in trace.moves if each.from_id is not None)
+    trace.moves[:] = [replace(move, at_s=tick.t_s) for tick in near[:: len(near) // 3][:3]]
+    trace.faults[:] = [Struck(30.0, "kill", "edge-3"), Struck(33.0, "restart", "edge-3")]
+    figure = Figure(figsize=(8, 8))
+    FigureCanvasAgg(figure)
+    axis = figure.add_subplot()
+    draw_map(axis, trace, FLOOR_PLAN)
+    figure.canvas.draw()
+    texts: dict[str, Any] = {text.get_text(): text for text in axis.texts}
+    assert {"1", "2", "3"} <= set(texts)
+    point = figure.dpi / 72
+    numbers = [axis.transData.transform(texts[name].xy) + np.array(texts[name].xyann) * point for name in "123"]
+    sites = [axis.transData.transform(site.at) for site in FLOOR_PLAN.sites]
+    assert all(math.dist(one, other) >= 22 * point for one, other in itertools.combinations([*numbers, *sites], 2))
+    names = [texts[name].get_window_extent() for name in ("edge-1", "edge-2", "edge-3", "kill, 30 s", "restart, 33 s")]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(names, 2))
