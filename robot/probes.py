@@ -28,7 +28,7 @@ from robot.probe_machine import machine
 from robot.robomaster.config import DjiSdkConfig, RobomasterCameraConfig, RobomasterTextConfig
 from robot.watching import Watcher, watchers_of
 
-LOOK_FOR_SERVERS_S = 3.0  # an announced one is known after 0.1 to 1.2 s
+LOOK_FOR_SERVERS_S = 3.0  # an announced one is known after 0.1 s, or 1.2 s when a packet was lost
 
 
 # ---- what the settings put together ----

@@ -163,9 +163,11 @@ async def test_somebody_before_the_webcam_tries_garments_on(tmp_path: Path) -> N
         await page.click("#kinds button >> nth=0")
         await page.click(".garment[data-id=jacket-denim]")
         await page.wait_for_selector("#made:has-text('Denim')")
-        await page.evaluate("document.getElementById('slide').value = 36")
-        await page.dispatch_event("#slide", "input")
+        await page.evaluate(  # in one go: while the result is being revealed, the slider moves by itself
+            "(slide => { slide.value = 36; slide.dispatchEvent(new Event('input')) })(document.getElementById('slide'))"
+        )
         await until(page, "getComputedStyle(document.querySelector('.tag.before')).opacity === '1'")
+        assert await slider_at(page) == 36
         await page.screenshot(path=kept / "mirror-upload.png")  # docs/mirror.png
 
 
