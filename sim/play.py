@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from common.errors import ConfigError
@@ -173,7 +174,7 @@ def _finish(console: Console, plan: Plan, outcome: Outcome, file: Path, options:
     console.print(summary_table(report, fps))
     console.print(f"report  {file}\npicture {picture_file}")
     for refused in (each for each in outcome.recorder.trace.mirrored if not each.dressed):
-        console.print(f"[yellow]nobody was dressed at {refused.t_s:.1f} s: {refused.why_not}")
+        console.print(f"[yellow]nobody was dressed at {refused.t_s:.1f} s: {escape(refused.why_not)}")
     for number, dressed in enumerate((each for each in outcome.recorder.trace.mirrored if each.picture), 1):
         dressed_file = file.with_name(f"dressed{f'-{number}' if number > 1 else ''}.jpg")
         dressed_file.write_bytes(dressed.picture)
