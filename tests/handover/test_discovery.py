@@ -7,16 +7,12 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
-from zeroconf import DNSIncoming, ServiceInfo  # type: ignore[attr-defined]
-from zeroconf.asyncio import AsyncZeroconf
+from zeroconf import DNSIncoming  # type: ignore[attr-defined]
 
-from edge_server.server import EdgeServer
 from handover.config import HandoverConfig
 from handover.discovery.zeroconf_browser import SERVICE, ZeroconfBrowser
-from protos.tryon import TryOnRequest
-from tests.edge_server.support import address_of
-from tests.edge_server.tryon.nodes import engines, jpeg, node_config, person, running
-from tests.handover.test_nodes import News, nodes_of
+from tests.edge_server.tryon.nodes import engines, node_config, running
+from tests.handover.test_nodes import News, ask, nodes_of
 
 LOOPBACK = "127.0.0.1"
 GROUP = f"test-{os.getpid()}"
@@ -62,38 +58,10 @@ async def test_servers_are_asked_for_by_multicast_as_another_program_may_get_wha
                 await task
 
 
-@contextlib.asynccontextmanager
-async def announced(node: EdgeServer, after_s: float) -> AsyncIterator[None]:
-    zeroconf = AsyncZeroconf(interfaces=[LOOPBACK])
-    name = f"fitting-{os.getpid()}"
-    info = ServiceInfo(
-        SERVICE,
-        f"{name}@{GROUP}.{SERVICE}",
-        port=int(address_of(node).rpartition(":")[2]),
-        parsed_addresses=[LOOPBACK],
-        properties={"id": name, "tasks": "tryon", "group": GROUP},
-    )
-
-    async def announce() -> None:
-        await asyncio.sleep(after_s)
-        await (await zeroconf.async_register_service(info))
-
-    task = asyncio.create_task(announce())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await zeroconf.async_close()
-
-
 async def test_a_node_whose_announcement_comes_late_is_waited_for() -> None:
-    config = HandoverConfig(interfaces=(LOOPBACK,), group=GROUP)
-    async with (
-        running(node_config(), engines()) as node,
-        announced(node, after_s=0.7),  # probed for before: it can be heard about 2 s after the mirror's start
-        nodes_of(config, usable=0) as nodes,
-    ):
-        result = await nodes.try_on(TryOnRequest(image=jpeg(person()), garment="red-shirt"), News())
-        assert result.engine == "paint"
+    announce = {"enabled": True, "interfaces": [LOOPBACK], "group": GROUP}
+    async with nodes_of(HandoverConfig(interfaces=(LOOPBACK,), group=GROUP), usable=0) as nodes:
+        asked = asyncio.create_task(nodes.try_on(ask(), News()))
+        await asyncio.sleep(0.7)  # and for 1.15 s the node asks whether its name is free: then it can be heard
+        async with running(node_config(id="late", announce=announce), engines()):
+            assert (await asked).node == "late"
