@@ -25,8 +25,8 @@ class ChoiceConfig(Strict):
     """After that only a crop that is so many times as good as the best one published."""
     every_s: float = Field(default=5.0, ge=0, le=3600)
     """And of one track not more often than this."""
-    min_confidence: float = Field(default=0.5, ge=0, le=1)
-    """Less certain faces are left out; what detectors take for a face in clothes and furniture has 0.3 to 0.5."""
+    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    """Less certain faces are left out; what detectors take for a face in clothes and furniture has 0.3 to 0.57."""
     min_side_px: int = Field(default=24, ge=1, le=4096)
     """Smaller faces are left out."""
     max_per_s: float = Field(default=20.0, ge=0, le=1000)
